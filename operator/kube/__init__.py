@@ -1,0 +1,1 @@
+"""Kubernetes: what travels on the wire, translators (pure), reflector and client (effectful)."""
