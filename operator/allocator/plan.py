@@ -1,0 +1,105 @@
+"""What the allocator answers: grants in the order they were decided, and for what was not granted, why.
+
+Grants carry the key that won their turn, so a plan is also its own decision log: an audit can replay it and check that
+each grant had the smallest key among the heads that still fitted.
+"""
+
+from dataclasses import dataclass
+
+from entresol.model.identifiers import AgentId, FrameworkId, TaskId
+from entresol.model.reasons import Shortage
+from entresol.model.work import TaskClass
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Key:
+    """A holder's place in the order at one level: smaller is due first.
+
+    Attributes:
+        tier: 0 while the unit stays inside the role's guarantee, 1 afterwards.
+        share: the share function's value divided by the holder's weight.
+        since: when its next unit began to wait; the older wait breaks a tie.
+        name: the last word, so that no tie is left to chance.
+    """
+
+    tier: int
+    share: float
+    since: float
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """A built-in framework's unit, and the agent it goes to."""
+
+    framework: FrameworkId
+    task: TaskId
+    work: TaskClass
+    agent: AgentId
+    keys: tuple[Key, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Room on one agent for one unit that an external framework asked for; the engine makes offers of slices.
+
+    `task` names the placeholder unit of the framework's demand, not a task: the framework decides what to run.
+    """
+
+    framework: FrameworkId
+    task: TaskId
+    work: TaskClass
+    agent: AgentId
+    keys: tuple[Key, ...]
+
+
+Grant = Launch | Slice
+
+
+@dataclass(frozen=True, slots=True)
+class OverLimit:
+    """One more unit would pass the role's limit on these resources."""
+
+    resources: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CutShort:
+    """The cycle reached its bound on grants before this class's turn came."""
+
+
+Verdict = OverLimit | CutShort | Shortage
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    """A class of a framework that is left with waiting units, and why."""
+
+    framework: FrameworkId
+    work: TaskClass
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a waiting framework stands at the end of a cycle: its keys from the role's level down to its own."""
+
+    framework: FrameworkId
+    keys: tuple[Key, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One partial answer. A cycle yields several; only the last, marked `final`, explains what is left.
+
+    Attributes:
+        standings: waiting frameworks in the order they are due, those over their limit left out.
+    """
+
+    cycle: int
+    grants: tuple[Grant, ...]
+    final: bool = False
+    passes: tuple[Pass, ...] = ()
+    standings: tuple[Standing, ...] = ()
+
+

@@ -1,0 +1,95 @@
+"""What the engine says about a task, a framework or a role when somebody wants to publish it.
+
+Statuses are rendered on demand from the engine's books, never stored: the last write wins, and a status that equals
+what is already published costs nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from entresol.model.identifiers import AgentId, FrameworkId, PodId, RoleId, TaskId
+from entresol.model.reasons import Waiting
+from entresol.model.resources import Resources
+from entresol.model.tasks import Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskStatus:
+    """One task, now.
+
+    Attributes:
+        record: the durable part (state, attempts, times).
+        generation: of the spec this status is about.
+        pod: `namespace/name` of the live or last pod; empty before the first.
+        waiting: why it waits, when it waits.
+        since: since when it waits, in seconds.
+        passed_over: in how many cycles younger work of its framework was placed before it.
+        more_agents_help: it waits for nothing but room, within its limits: what an autoscaler may act on.
+    """
+
+    id: TaskId
+    name: str
+    plain: bool
+    record: Record
+    generation: int
+    demand: Resources
+    reason: str = ""
+    message: str = ""
+    pod: str = ""
+    pod_id: PodId | None = None
+    agent: AgentId | None = None
+    ready: bool = False
+    waiting: Waiting | None = None
+    since: float | None = None
+    passed_over: int = 0
+    more_agents_help: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """How much of the cluster a holder has.
+
+    Attributes:
+        fraction: the dominant share, in [0, 1].
+        resource: which resource dominates; empty when nothing is held.
+    """
+
+    fraction: float
+    resource: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FrameworkStatus:
+    """One framework, now. `counts` is by task state; `trouble` is why it gets nothing at all, if so."""
+
+    id: FrameworkId
+    role: RoleId
+    counts: Mapping[str, int]
+    held: Resources
+    share: Share
+    entitlement: float
+    head: TaskStatus | None = None
+    trouble: Waiting | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleStatus:
+    """One role, now.
+
+    Attributes:
+        entitlement: its dominant share in fluid weighted DRF, given what everyone holds and wants.
+        floor: its weight over the sum of all weights in play.
+        guarantee_fits: False when the guarantees of all roles together exceed the cluster.
+        oldest_wait: how long its oldest waiting unit has waited, in seconds.
+    """
+
+    id: RoleId
+    weight: int
+    held: Resources
+    share: Share
+    entitlement: float
+    floor: float
+    waiting: int
+    frameworks: int
+    guarantee_fits: bool = True
+    oldest_wait: float = 0.0

@@ -1,0 +1,63 @@
+"""What a policy is: the small functions that turn the allocator's mechanism into a particular scheduler.
+
+The allocator and the engine know only these types. `frameworks` implements orders and placements, `allocator.ordering`
+the share functions, and `app` puts a `Policy` together: that is where level two meets level one.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    Row: TypeAlias = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Urgency:
+    """What an order may look at.
+
+    Attributes:
+        priority: larger goes first, where priorities count.
+        runtime: expected seconds of work; None when nobody said.
+    """
+
+    priority: int = 0
+    runtime: float | None = None
+
+
+Order: TypeAlias = Callable[[Urgency], tuple[float, ...]]
+"""The policy part of a unit's rank: smaller goes first. Creation time and name break ties, so order stays total."""
+
+Placement: TypeAlias = Callable[[Sequence[float], Sequence["Row"]], "Row"]
+"""Scores every agent for one class: `(demand, free)`, resource by resource in a fixed order, each as a fraction of the
+cluster's total. `free` holds one row per resource with one entry per agent. A higher score is chosen first; ties go by
+the agent's name. A placement sees only what it may rank by: it cannot place anything itself."""
+
+ShareFunction: TypeAlias = Callable[[Sequence[int], Sequence[int], Sequence[float]], float]
+"""A holder's unweighted key: `(held, next demand, 1 / cluster total)`, by resource; excluded or absent resources have
+zero in the last argument. The holder with the smallest key, divided by its weight, is due."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Everything about allocation that an operator can choose, resolved by name when the process starts.
+
+    Attributes:
+        share: how holders are ordered (`FinalShare`, `CurrentShare`).
+        orders: task orders inside a framework, by name.
+        placements: agent rankings, by name.
+        excluded: resources that count in nobody's share (they still must fit).
+        grants_per_cycle: at most so many units are placed in one cycle: about half a second of binding, so that what
+            is decided is never much older than the world it was decided on.
+        grants_per_step: at most so many units in one partial plan, so that one synchronous step stays short.
+    """
+
+    share: ShareFunction
+    orders: Mapping[str, Order]
+    placements: Mapping[str, Placement]
+    excluded: frozenset[str] = frozenset()
+    grants_per_cycle: int = 1000
+    grants_per_step: int = 200
