@@ -1,0 +1,1 @@
+"""The law: events in, effects out. A deterministic state machine that keeps the books of agents, offers and tasks."""

@@ -1,0 +1,1 @@
+"""The operator's shell in kopf: life cycle, login, and the edge work of the low-volume kinds."""

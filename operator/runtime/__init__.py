@@ -1,0 +1,1 @@
+"""The live driver: hands events to the engine, carries out its effects, keeps the clock."""
