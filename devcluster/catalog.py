@@ -1,0 +1,92 @@
+"""The table of programs a devcluster is made of, and the Go modules they are built from.
+
+A new component is a new line here, plus its blank import in the module's `tools.go` followed by
+`go mod tidy`. Versions stand in go.mod alone; this table reads them from there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from devcluster.paths import SOURCES
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """One wrapper module below `go/`.
+
+    programs: file name of each program to the Go package it is built from.
+    pins: the required module whose version is the version of the programs.
+    stamps: packages whose `gitVersion`, `gitMajor` and `gitMinor` are set while linking. Without
+        them a server calls itself v0.0.0, and version checks of kubectl and Helm misbehave.
+    """
+
+    name: str
+    pins: str
+    programs: dict[str, str]
+    stamps: tuple[str, ...] = ()
+
+    @property
+    def directory(self) -> Path:
+        return SOURCES / "go" / self.name
+
+    @property
+    def version(self) -> str:
+        """The pinned version with its `v`, as go.mod states it."""
+        text = (self.directory / "go.mod").read_text()
+        found = re.search(rf"^(?:require)?\s+{re.escape(self.pins)} (v\S+)", text, re.MULTILINE)
+        if found is None:
+            raise LookupError(f"{self.directory}/go.mod must require {self.pins}")
+        return found.group(1)
+
+    @property
+    def key(self) -> str:
+        """What tells one build from another: the version and a hash of all that goes into it."""
+        digest = hashlib.sha256()
+        for source in sorted(self.directory.iterdir()):
+            digest.update(source.name.encode() + b"\0" + source.read_bytes() + b"\0")
+        digest.update(self.linker_flags.encode())
+        return f"{self.name}-{self.version}-{digest.hexdigest()[:16]}"
+
+    @property
+    def linker_flags(self) -> str:
+        flags = ["-s", "-w"]
+        major, minor, _ = self.version.removeprefix("v").split(".", 2)
+        for package in self.stamps:
+            flags += [
+                f"-X {package}.gitVersion={self.version}",
+                f"-X {package}.gitMajor={major}",
+                f"-X {package}.gitMinor={minor}",
+            ]
+        return " ".join(flags)
+
+
+_KUBERNETES = "k8s.io/kubernetes/cmd"
+
+MODULES = (
+    Module(name="etcd", pins="go.etcd.io/etcd/server/v3", programs={"etcd": "."}),
+    Module(name="kwok", pins="sigs.k8s.io/kwok", programs={"kwok": "sigs.k8s.io/kwok/cmd/kwok"}),
+    Module(
+        name="kubernetes",
+        pins="k8s.io/kubernetes",
+        programs={
+            "kubectl": f"{_KUBERNETES}/kubectl",
+            "kube-apiserver": f"{_KUBERNETES}/kube-apiserver",
+            "kube-controller-manager": f"{_KUBERNETES}/kube-controller-manager",
+            "kube-scheduler": f"{_KUBERNETES}/kube-scheduler",
+        },
+        stamps=("k8s.io/component-base/version", "k8s.io/client-go/pkg/version"),
+    ),
+)
+
+
+def module_of(program: str) -> Module:
+    """The module that *program* is built from."""
+    for module in MODULES:
+        if program in module.programs:
+            return module
+    known = sorted(name for module in MODULES for name in module.programs)
+    raise KeyError(f"program must be one of {', '.join(known)}, not {program!r}")
