@@ -214,3 +214,23 @@ class PodTemplate(Wire, frozen=True):
 
     metadata: ObjectMeta = ObjectMeta()
     spec: PodSpec = PodSpec()
+
+
+def read_template(raw: msgspec.Raw) -> PodTemplate:
+    """Return what a Task's template demands.
+
+    A template is checked by nobody before its pod is created, so it may hold anything: nulls count as absent, as
+    they do for Kubernetes. Raises ValueError, naming the place, where a field is not of the kind it must be.
+    """
+    try:
+        return msgspec.convert(_without_nulls(msgspec.json.decode(raw)), PodTemplate)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"template must be a pod template: {error}") from error
+
+
+def _without_nulls(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [_without_nulls(item) for item in value]
+    return value

@@ -5,7 +5,7 @@ import pytest
 
 from entresol.kube.wire import ListPage, Node, Status, Wire
 from entresol.kube.wire_kinds import Framework, FrameworkRole, Task
-from entresol.kube.wire_pod import Pod
+from entresol.kube.wire_pod import Pod, PodTemplate, read_template
 
 
 def test_a_pod_is_read_as_deep_as_it_is_honoured() -> None:
@@ -62,6 +62,27 @@ def test_a_task_without_template_has_none() -> None:
     task = msgspec.json.decode(b'{"spec":{"image":"busybox","env":[{"name":"A","value":"b"}]}}', type=Task)
     assert bytes(task.spec.template) == b""
     assert bytes(task.spec.env) == b'[{"name":"A","value":"b"}]'
+
+
+def test_nulls_in_a_template_count_as_absent() -> None:
+    """Kubernetes ignores a null; so does the reading of what a template demands."""
+    nulls = msgspec.Raw(b'{"metadata":null,"spec":{"affinity":null,"containers":[{"name":"c","ports":null}]}}')
+    plain = msgspec.Raw(b'{"spec":{"containers":[{"name":"c"}]}}')
+    assert read_template(nulls) == read_template(plain) != PodTemplate()
+
+
+@pytest.mark.parametrize(
+    ("template", "want_message"),
+    {
+        "affinity that is a word": (b'{"spec":{"affinity":"near"}}', r"template must be .*\$\.spec\.affinity"),
+        "a list for a template": (b"[]", "template must be a pod template"),
+        "no template": (b"", "template must be a pod template"),
+    }.values(),
+)
+def test_a_template_that_is_none(template: bytes, want_message: str) -> None:
+    """A field of the wrong kind is refused with its place."""
+    with pytest.raises(ValueError, match=want_message):
+        read_template(msgspec.Raw(template))
 
 
 def test_odd_spellings() -> None:

@@ -1,0 +1,123 @@
+"""The door to the API server: one method for each thing that Entresol asks of it.
+
+Bodies are bytes that someone else has encoded, and answers are bytes that someone else decodes; which right
+each request needs stands in `calls.py`. What is promised about failures stands in `transport.py`.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
+from typing import Self
+from urllib.parse import quote, urlencode
+
+import msgspec
+
+from entresol.kube import calls
+from entresol.kube.answers import Outcome
+from entresol.kube.connection import Connection
+from entresol.kube.resources import Resource, Selection
+from entresol.kube.transport import Request, Timeouts, Transport
+
+
+class KubeClient:
+    """The requests of one operator. Use as an asynchronous context manager, inside a running loop."""
+
+    def __init__(self, connection: Connection, *, timeouts: Timeouts | None = None, connections: int = 48) -> None:
+        """Send at most `connections` deeds at a time; further ones queue, and the wait counts as theirs."""
+        self._transport = Transport(connection, timeouts or Timeouts(), connections)
+
+    async def __aenter__(self) -> Self:
+        """Return the client; connections are made when they are needed."""
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Close every connection; what is under way is lost."""
+        await self.close()
+
+    async def close(self) -> None:
+        """Close every connection; what is under way is lost."""
+        await self._transport.close()
+
+    async def create_pod(self, namespace: str, body: bytes) -> Outcome:
+        """Create a pod."""
+        return await self._do(calls.CREATE_POD, namespace, body=body)
+
+    async def bind_pod(self, namespace: str, name: str, body: bytes) -> Outcome:
+        """Post a Binding; its metadata carries the pod's UID, which the server takes as a precondition."""
+        return await self._do(calls.BIND_POD, namespace, name, body=body)
+
+    async def get_pod(self, namespace: str, name: str) -> Outcome:
+        """Read a pod back."""
+        return await self._do(calls.GET_POD, namespace, name)
+
+    async def delete_pod(self, namespace: str, name: str, uid: str, grace_seconds: int | None = None) -> Outcome:
+        """Delete the pod of this name and UID; 409 means that the name is another's by now.
+
+        `grace_seconds` None leaves the grace to the pod. Zero removes the object at once, without waiting for
+        a kubelet: only for pods whose node is gone.
+        """
+        return await self._do(calls.DELETE_POD, namespace, name, body=_delete_options(uid, grace_seconds))
+
+    async def patch_pod_status(self, namespace: str, name: str, patch: bytes) -> Outcome:
+        """Merge into a pod's status strategically: conditions are merged by their type."""
+        return await self._do(calls.PATCH_POD_STATUS, namespace, name, body=patch)
+
+    async def patch_status(
+        self, resource: Resource, key: tuple[str, str], patch: bytes, *, uid: str = "", resource_version: str = ""
+    ) -> Outcome:
+        """Merge into the status of the Task, Framework or FrameworkRole at `key` (namespace, name).
+
+        `patch` is a JSON merge patch. With `uid` or `resource_version` it applies only to that object, or to
+        that version of it, and is refused otherwise.
+        """
+        namespace, name = key
+        body = _with_preconditions(patch, uid, resource_version) if uid or resource_version else patch
+        return await self._do(calls.PATCH_STATUS[resource], namespace, name, body=body)
+
+    async def get_task(self, namespace: str, name: str) -> Outcome:
+        """Read a Task back."""
+        return await self._do(calls.GET_TASK, namespace, name)
+
+    async def delete_task(self, namespace: str, name: str, uid: str) -> Outcome:
+        """Delete the Task of this name and UID; its pods follow by their owner references."""
+        return await self._do(calls.DELETE_TASK, namespace, name, body=_delete_options(uid, None))
+
+    async def create_event(self, namespace: str, body: bytes) -> Outcome:
+        """Create an Event (events.k8s.io/v1)."""
+        return await self._do(calls.CREATE_EVENT, namespace, body=body)
+
+    async def list_page(self, selection: Selection, *, limit: int, token: str = "") -> Outcome:
+        """Read a page of a list of the newest state; `token` continues the list of the page before."""
+        parameters = {"limit": str(limit)} | ({"continue": token} if token else {})
+        return await self._transport.page(_select(selection, parameters))
+
+    def watch(
+        self, selection: Selection, **parameters: str
+    ) -> AbstractAsyncContextManager[Outcome | AsyncIterator[bytes]]:
+        """Open a watch: its bytes as they come, or why there are none.
+
+        The stream ends when the server ends it, and raises StreamCutError when it breaks or falls silent.
+        """
+        return self._transport.stream(_select(selection, {"watch": "true", **parameters}))
+
+    async def _do(self, call: calls.Call, namespace: str, name: str = "", *, body: bytes | None = None) -> Outcome:
+        target = quote(call.resource.path(namespace, name, call.subresource))
+        return await self._transport.deed(Request(call.method, target, body, call.media_type))
+
+
+def _select(selection: Selection, parameters: dict[str, str]) -> Request:
+    path = quote(selection.resource.path(selection.namespace))
+    return Request("GET", f"{path}?{urlencode({**selection.selectors, **parameters})}")
+
+
+def _delete_options(uid: str, grace_seconds: int | None) -> bytes:
+    options: dict[str, object] = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
+    if grace_seconds is not None:
+        options["gracePeriodSeconds"] = grace_seconds
+    return msgspec.json.encode(options)
+
+
+def _with_preconditions(patch: bytes, uid: str, resource_version: str) -> bytes:
+    """Name the object meant in the patch's own metadata, which is where the server looks for it."""
+    fields = msgspec.json.decode(patch, type=dict[str, msgspec.Raw])
+    metadata = {name: value for name, value in (("uid", uid), ("resourceVersion", resource_version)) if value}
+    return msgspec.json.encode({**fields, "metadata": metadata})
