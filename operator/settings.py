@@ -1,0 +1,253 @@
+"""What an operator process can be told, and the only place that reads the environment and looks at files.
+
+Every setting has one name and two spellings: `unready_grace` is `ENTRESOL_UNREADY_GRACE` in the environment and
+`--unready-grace` on the command line, which wins. Values are judged here, all of them at once, so that whoever starts
+the process learns of every mistake in one go, and each in words that say what must be.
+
+Nothing of ours is imported: settings become constructor arguments in `app`, and nobody else ever asks for one.
+There is no setting named `port` on purpose: Kubernetes puts `ENTRESOL_PORT=tcp://…` into every pod beside a Service
+that is named entresol.
+"""
+
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+PREFIX = "ENTRESOL_"
+
+ORDERINGS = ("FinalShare", "CurrentShare")
+LOG_LEVELS = ("debug", "info", "warning", "error")
+LOG_FORMATS = ("text", "json")
+CRASH_POINTS = ("before-create", "after-create", "after-bind", "before-status")
+
+_RESOURCE = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
+_POD_VARIABLES = ("KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT")
+_MAX_PORT = 65535
+
+
+class SettingsError(ValueError):
+    """One or more settings are wrong. `problems` holds one sentence for each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Where the HTTP server listens; port 0 lets the system choose a free one."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class CrashPoint:
+    """Where the process kills itself, and at which visit of that place. For tests only."""
+
+    name: str
+    visit: int
+
+
+def _setting(parse: Callable[[str], Any], default: Any, description: str, *, hidden: bool = False) -> Any:
+    return field(default=default, metadata={"parse": parse, "description": description, "hidden": hidden})
+
+
+def _text(value: str) -> str:
+    if not value.strip():
+        raise ValueError("must not be empty")
+    return value.strip()
+
+
+def _file(value: str) -> str:
+    paths = [Path(part).expanduser() for part in _text(value).split(":") if part]
+    for path in paths:
+        if not path.is_file():
+            raise ValueError(f"must be the path of a file that exists, not {str(path)!r}")
+    return ":".join(map(str, paths))
+
+
+def _target(value: str) -> Path:
+    path = Path(_text(value)).expanduser()
+    if not path.parent.is_dir():
+        raise ValueError(f"must be in a directory that exists, not {str(path.parent)!r}")
+    if path.is_dir():
+        raise ValueError(f"must be the path of a file, not of the directory {value!r}")
+    return path
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def parse(value: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", value.strip(), re.ASCII) or not low <= int(value) <= high:
+            raise ValueError(f"must be a whole number from {low} to {high}, not {value!r}")
+        return int(value)
+
+    return parse
+
+
+def _one_of(*allowed: str) -> Callable[[str], str]:
+    def parse(value: str) -> str:
+        if value not in allowed:
+            raise ValueError(f"must be one of {', '.join(allowed)}, not {value!r}")
+        return value
+
+    return parse
+
+
+def _resources(value: str) -> frozenset[str]:
+    names = [part.strip() for part in value.split(",")] if value.strip() else []
+    for name in names:
+        if not _RESOURCE.fullmatch(name):
+            raise ValueError(f"must be resource names with commas between them, such as nvidia.com/gpu; not {name!r}")
+    return frozenset(names)
+
+
+def _listen(value: str) -> Listen:
+    host, colon, port = value.strip().rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not colon or not re.fullmatch(r"[0-9]{1,5}", port, re.ASCII) or int(port) > _MAX_PORT:
+        raise ValueError(f"must be ADDRESS:PORT with a port from 0 to {_MAX_PORT}, not {value!r}")
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        raise ValueError(f"must begin with an IP address, such as 127.0.0.1 or [::], not {host!r}") from None
+    return Listen(host, int(port))
+
+
+def _crash_point(value: str) -> CrashPoint:
+    name, _, visit = value.partition(":")
+    if name not in CRASH_POINTS:
+        raise ValueError(f"must begin with one of {', '.join(CRASH_POINTS)}, not {name!r}")
+    return CrashPoint(name, _whole(1, 1_000_000)(visit or "1"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything that one operator process was told. Times are in seconds.
+
+    Attributes:
+        pod: the variables by which a pod finds its API server; empty outside of one.
+        crash_point: kills the process at one of a few places, so that tests can watch the next one recover. Test-only.
+    """
+
+    kubeconfig: str | None = _setting(_file, None, "kubeconfig file; without it the pod's service account is used")
+    context: str | None = _setting(_text, None, "context of the kubeconfig; its current one by default")
+    listen: Listen = _setting(
+        _listen, Listen("127.0.0.1", 8080), "ADDRESS:PORT of health, metrics and state; port 0 takes a free one"
+    )
+    address_file: Path | None = _setting(_target, None, "file that the address of the HTTP server is written to")
+    ordering: str = _setting(_one_of(*ORDERINGS), "FinalShare", "who is due: FinalShare, or CurrentShare as in Mesos")
+    excluded_resources: frozenset[str] = _setting(
+        _resources, frozenset(), "resources that count in nobody's share, with commas between them"
+    )
+    unready_grace: int = _setting(
+        _whole(0, 86_400), 300, "seconds for which a node that is not ready still counts as part of the cluster"
+    )
+    offer_timeout: int = _setting(
+        _whole(1, 86_400), 300, "seconds after which an offer that nobody answers is withdrawn"
+    )
+    connections: int = _setting(_whole(1, 256), 48, "requests to the API server at the same time")
+    deeds_in_flight: int = _setting(
+        _whole(1, 100_000), 1_000, "launches under way above which no further allocation begins"
+    )
+    grants_per_cycle: int = _setting(_whole(1, 100_000), 1_000, "launches decided in one allocation cycle at most")
+    grants_per_step: int = _setting(
+        _whole(1, 10_000), 200, "launches decided at a stretch, between looks at the cluster"
+    )
+    waiting_writes: int = _setting(_whole(1, 1_000), 20, "status writes per second about waiting, over all frameworks")
+    events: int = _setting(_whole(0, 1_000), 50, "Events per second at most; 0 writes none")
+    log_level: str = _setting(_one_of(*LOG_LEVELS), "info", "debug, info, warning or error")
+    log_format: str = _setting(_one_of(*LOG_FORMATS), "text", "text or json")
+    crash_point: CrashPoint | None = _setting(
+        _crash_point, None, "NAME[:VISIT], test-only: kill this process at that place", hidden=True
+    )
+    pod: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Refuse what is wrong only taken together."""
+        problems = []
+        if self.grants_per_step > self.grants_per_cycle:
+            problems.append(
+                f"grants_per_step must not be greater than grants_per_cycle: {self.grants_per_step} > "
+                f"{self.grants_per_cycle}"
+            )
+        if self.context is not None and self.kubeconfig is None and self.pod:
+            problems.append("context must come with kubeconfig: a pod's service account knows no contexts")
+        if problems:
+            raise SettingsError(problems)
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One setting as a command line shows it."""
+
+    name: str
+    description: str
+    default: str
+    hidden: bool
+
+    @property
+    def variable(self) -> str:
+        """Its name in the environment."""
+        return PREFIX + self.name.upper()
+
+    @property
+    def flag(self) -> str:
+        """Its name on the command line."""
+        return "--" + self.name.replace("_", "-")
+
+
+def options() -> tuple[Option, ...]:
+    """Every setting that can be given, in the order in which a person should read them."""
+    return tuple(
+        Option(each.name, each.metadata["description"], _shown(each.default), each.metadata["hidden"])
+        for each in fields(Settings)
+        if "parse" in each.metadata
+    )
+
+
+def read(environ: Mapping[str, str], given: Mapping[str, str | None] | None = None) -> Settings:
+    """Judge what the environment and the command line (`given`, by setting name; None is not given) say.
+
+    Raises SettingsError with every problem there is.
+    """
+    problems: list[str] = []
+    values: dict[str, Any] = {"pod": {name: environ[name] for name in _POD_VARIABLES if environ.get(name)}}
+    for each in fields(Settings):
+        if "parse" not in each.metadata:
+            continue
+        spelled, text = _source(each.name, environ, given or {})
+        if text is None:
+            continue
+        try:
+            values[each.name] = each.metadata["parse"](text)
+        except ValueError as error:
+            problems.append(f"{spelled} {error}")
+    try:
+        settings = Settings(**values)
+    except SettingsError as error:
+        problems += error.problems
+    if problems:
+        raise SettingsError(problems)
+    return settings
+
+
+def _source(name: str, environ: Mapping[str, str], given: Mapping[str, str | None]) -> tuple[str, str | None]:
+    """Where a setting's text comes from, and the text; None when nobody said anything."""
+    if (text := given.get(name)) is not None:
+        return "--" + name.replace("_", "-"), text
+    variable = PREFIX + name.upper()
+    if name == "kubeconfig" and variable not in environ and environ.get("KUBECONFIG"):
+        return "KUBECONFIG", environ["KUBECONFIG"]
+    return variable, environ.get(variable)
+
+
+def _shown(default: Any) -> str:
+    if default is None or default is MISSING:
+        return ""
+    if isinstance(default, Listen):
+        return f"{default.host}:{default.port}"
+    return ",".join(sorted(default)) if isinstance(default, frozenset) else str(default)
