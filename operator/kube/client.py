@@ -4,7 +4,7 @@ Bodies are bytes that someone else has encoded, and answers are bytes that someo
 each request needs stands in `calls.py`. What is promised about failures stands in `transport.py`.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Self
 from urllib.parse import quote, urlencode
@@ -91,7 +91,7 @@ class KubeClient:
         return await self._transport.page(_select(selection, parameters))
 
     def watch(
-        self, selection: Selection, **parameters: str
+        self, selection: Selection, parameters: Mapping[str, str]
     ) -> AbstractAsyncContextManager[Outcome | AsyncIterator[bytes]]:
         """Open a watch: its bytes as they come, or why there are none.
 
@@ -104,7 +104,7 @@ class KubeClient:
         return await self._transport.deed(Request(call.method, target, body, call.media_type))
 
 
-def _select(selection: Selection, parameters: dict[str, str]) -> Request:
+def _select(selection: Selection, parameters: Mapping[str, str]) -> Request:
     path = quote(selection.resource.path(selection.namespace))
     return Request("GET", f"{path}?{urlencode({**selection.selectors, **parameters})}")
 
