@@ -92,9 +92,7 @@ def _build_one(go: Path, environment: dict[str, str], program: str) -> None:
     command = [str(go), "build", "-trimpath", "-buildvcs=false", "-ldflags", module.linker_flags]
     command += ["-o", str(unfinished), module.programs[program]]
     try:
-        done = subprocess.run(
-            command, cwd=module.directory, env=environment, stderr=subprocess.PIPE, check=False
-        )
+        done = subprocess.run(command, cwd=module.directory, env=environment, stderr=subprocess.PIPE, check=False)
         if done.returncode != 0:
             said = done.stderr.decode(errors="replace").strip()
             raise BuildError(f"{program} could not be built by {go}; it said:\n{said[-4000:]}")

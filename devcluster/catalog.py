@@ -31,6 +31,7 @@ class Module:
 
     @property
     def directory(self) -> Path:
+        """The folder of its go.mod."""
         return SOURCES / "go" / self.name
 
     @property
@@ -53,6 +54,7 @@ class Module:
 
     @property
     def linker_flags(self) -> str:
+        """What `go build -ldflags` is given."""
         flags = ["-s", "-w"]
         major, minor, _ = self.version.removeprefix("v").split(".", 2)
         for package in self.stamps:
