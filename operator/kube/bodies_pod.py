@@ -1,0 +1,124 @@
+"""Pods as they are read -> values of the model.
+
+A pod that names our scheduler is either an attempt of a Task, or a task by itself (`plain`). Whose attempt it is says
+its controller, which attempt says its name, and who pays says the stamp of its launch: what its labels say counts only
+until then. A pod of another scheduler only takes up room.
+"""
+
+from entresol.kube.bodies import Malformed
+from entresol.kube.endings import ending_of
+from entresol.kube.names import (
+    ATTEMPT,
+    DEFAULT_FRAMEWORK,
+    FRAMEWORK,
+    GROUP,
+    ROLE,
+    RUNTIME,
+    attempt_in,
+    full_name,
+)
+from entresol.kube.requests import effective_requests, host_ports
+from entresol.kube.scheduling import constraints_of, unsupported_fields
+from entresol.kube.times import parse_duration, parse_time
+from entresol.kube.wire import ObjectMeta
+from entresol.kube.wire_pod import Pod as WirePod
+from entresol.model.constraints import Constraints
+from entresol.model.identifiers import AgentId, FrameworkId, PodId, RoleId, TaskId
+from entresol.model.policy import Urgency
+from entresol.model.resources import Resources
+from entresol.model.tasks import Charge, ForeignPod, Phase, Pod, Task
+
+RUNTIME_FIELD = f"metadata.annotations[{RUNTIME}]"
+"""How a run time that cannot be read is named among the unsupported fields."""
+
+_PHASES = {phase.value: phase for phase in Phase} | {"": Phase.PENDING}
+
+
+def pod_of(pod: WirePod) -> Pod | Malformed:
+    """A pod that names our scheduler."""
+    metadata, spec = pod.metadata, pod.spec
+    name = full_name(metadata.namespace, metadata.name)
+    if not metadata.uid or not metadata.name or not metadata.namespace:
+        return Malformed("Pod", name, "`metadata.name`, `metadata.namespace` and `metadata.uid` must not be empty")
+    try:
+        demand = effective_requests(spec, pod.status)
+        constraints = constraints_of(spec)
+    except ValueError as error:
+        return Malformed("Pod", name, f"`spec`: {error}")
+    owner = _owner(metadata)
+    return Pod(
+        id=PodId(metadata.uid),
+        name=name,
+        demand=demand,
+        ports=constraints.ports,
+        owner=owner,
+        attempt=_attempt(metadata, owner) if owner is not None else 0,
+        agent=AgentId(spec.node_name) if spec.node_name else None,
+        # A phase that we do not know may mean running containers, and so keeps its room.
+        phase=_PHASES.get(pod.status.phase, Phase.RUNNING),
+        ready=any(c.type == "Ready" and c.status == "True" for c in pod.status.conditions),
+        deleting=bool(metadata.deletion_timestamp),
+        ending=ending_of(spec, pod.status),
+        charge=_charge(metadata) if spec.node_name else None,
+        task=_plain_task(pod, name, demand, constraints) if owner is None else None,
+    )
+
+
+def foreign_pod_of(pod: WirePod) -> ForeignPod | Malformed:
+    """A bound pod of another scheduler."""
+    name = full_name(pod.metadata.namespace, pod.metadata.name)
+    if not pod.metadata.uid or not pod.spec.node_name:
+        return Malformed("Pod", name, "`metadata.uid` and `spec.nodeName` must not be empty")
+    try:
+        demand = effective_requests(pod.spec, pod.status)
+    except ValueError as error:
+        return Malformed("Pod", name, f"`spec`: {error}")
+    return ForeignPod(
+        id=PodId(pod.metadata.uid), agent=AgentId(pod.spec.node_name), demand=demand, ports=host_ports(pod.spec)
+    )
+
+
+def _plain_task(pod: WirePod, name: str, demand: Resources, constraints: Constraints) -> Task:
+    """The task that a pod without a Task is by itself."""
+    metadata = pod.metadata
+    stated = metadata.annotations.get(RUNTIME)
+    runtime = None if stated is None else parse_duration(stated)
+    unsupported = unsupported_fields(pod.spec)
+    if stated is not None and runtime is None:
+        unsupported = (*unsupported, RUNTIME_FIELD)
+    return Task(
+        id=TaskId(metadata.uid),
+        name=name,
+        framework=FrameworkId(full_name(metadata.namespace, metadata.labels.get(FRAMEWORK) or DEFAULT_FRAMEWORK)),
+        demand=demand,
+        constraints=constraints,
+        urgency=Urgency(pod.spec.priority or 0, runtime),
+        created=parse_time(metadata.creation_timestamp) or 0.0,
+        plain=True,
+        gated=bool(pod.spec.scheduling_gates),
+        unsupported=unsupported,
+        deleting=bool(metadata.deletion_timestamp),
+        generation=metadata.generation,
+    )
+
+
+def _owner(metadata: ObjectMeta) -> TaskId | None:
+    for reference in metadata.owner_references:
+        group = reference.api_version.partition("/")[0]
+        if reference.controller and reference.kind == "Task" and group == GROUP and reference.uid:
+            return TaskId(reference.uid)
+    return None
+
+
+def _attempt(metadata: ObjectMeta, owner: TaskId) -> int:
+    """The number of the attempt; 0 when neither the name nor the annotation tells."""
+    named = attempt_in(metadata.name, owner)
+    stamped = metadata.annotations.get(ATTEMPT, "")
+    return named or (int(stamped) if stamped.isdecimal() and stamped.isascii() and len(stamped) < 10 else 0)
+
+
+def _charge(metadata: ObjectMeta) -> Charge | None:
+    role, framework = metadata.annotations.get(ROLE), metadata.annotations.get(FRAMEWORK)
+    if not role or not framework:
+        return None
+    return Charge(RoleId(role), FrameworkId(full_name(metadata.namespace, framework)))
