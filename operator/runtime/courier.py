@@ -1,0 +1,62 @@
+"""Sends one request and tells what came of it, with the patience that is right for every request.
+
+A 429 was certainly not carried out, so it is sent again, after the pause that the server asked for and through a
+narrower door, for as long as it takes. Everything else is the sender's to judge: only it knows whether its deed may be
+done twice.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+
+from entresol import metrics
+from entresol.kube.answers import Answer, Outcome
+from entresol.metrics import Metrics
+from entresol.runtime.throttle import Throttle
+
+TOO_MANY = 429
+UNAUTHORIZED = 401
+TIMED_OUT = 504
+
+Send = Callable[[], Awaitable[Outcome]]
+
+
+class Courier:
+    """Requests of one purpose, which share a throttle."""
+
+    def __init__(self, throttle: Throttle, metrics_: Metrics) -> None:
+        self._throttle = throttle
+        self._metrics = metrics_
+
+    async def send(self, verb: str, request: Send) -> Outcome:
+        """Make a request when there is room for it. Never returns 429."""
+        while True:
+            async with self._throttle:
+                began = time.perf_counter()
+                outcome = await request()
+                self._metrics.observe(metrics.DEED_SECONDS, time.perf_counter() - began, verb)
+            self._metrics.add(metrics.DEEDS, verb, code_of(outcome))
+            if not isinstance(outcome, Answer) or outcome.status != TOO_MANY:
+                self._throttle.accepted()
+                return outcome
+            self._throttle.rejected(outcome.retry_after)
+
+
+def code_of(outcome: Outcome) -> str:
+    """The HTTP status in words of a metric; `lost` when there was no answer."""
+    return str(outcome.status) if isinstance(outcome, Answer) else "lost"
+
+
+def is_passing(outcome: Outcome) -> bool:
+    """Whether the trouble is the server's, so that the same request may well succeed later."""
+    return not isinstance(outcome, Answer) or outcome.status >= 500 or outcome.status == UNAUTHORIZED  # noqa: PLR2004
+
+
+def may_be_done(outcome: Outcome) -> bool:
+    """Whether a failed request may have been carried out all the same.
+
+    A connection that broke after the request had left, or a server that gave up waiting for its own store, tells
+    nothing about the deed.
+    """
+    if isinstance(outcome, Answer):
+        return outcome.status == TIMED_OUT
+    return outcome.sent
