@@ -127,11 +127,19 @@ class Rescind:
 
 
 @dataclass(frozen=True, slots=True)
+class Rejected:
+    """An accept, or a part of it, did not hold together; the reason says what it must be like."""
+
+    offers: tuple[OfferId, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Notify:
     """Tell an external framework."""
 
     framework: FrameworkId
-    about: Offer | Rescind
+    about: Offer | Rescind | Rejected
 
 
 Effect = (

@@ -77,6 +77,7 @@ class RoleStatus:
     """One role, now.
 
     Attributes:
+        wanted: what its waiting work that may be granted asks together.
         entitlement: its dominant share in fluid weighted DRF, given what everyone holds and wants.
         floor: its weight over the sum of all weights in play.
         guarantee_fits: False when the guarantees of all roles together exceed the cluster.
@@ -86,6 +87,7 @@ class RoleStatus:
     id: RoleId
     weight: int
     held: Resources
+    wanted: Resources
     share: Share
     entitlement: float
     floor: float
@@ -93,3 +95,22 @@ class RoleStatus:
     frameworks: int
     guarantee_fits: bool = True
     oldest_wait: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """Everybody's figures at one moment: what metrics and `/state` show.
+
+    Attributes:
+        reasons: how many tasks wait, by framework and kind of reason.
+        totals: the denominator of every share.
+        launches: deeds under way: chosen, but not yet seen.
+    """
+
+    roles: tuple[RoleStatus, ...]
+    frameworks: tuple[FrameworkStatus, ...]
+    reasons: Mapping[tuple[FrameworkId, str], int]
+    agents: int
+    totals: Resources
+    offers: int
+    launches: int

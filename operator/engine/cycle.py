@@ -1,0 +1,185 @@
+"""One allocation cycle as the engine sees it: the picture it gives out, and the plan it takes back.
+
+A picture shows only work that may be granted now; everything else has its reason already. A plan comes in parts, each
+committed as it comes. The last part explains what is left, and those findings stay until the next cycle's.
+"""
+
+from collections.abc import Iterator
+
+from entresol.allocator.plan import CutShort, Launch, OverLimit, Plan, Slice, Verdict
+from entresol.allocator.snapshot import ClusterSnapshot, FrameworkView, Queue, RoleView
+from entresol.engine.commit import commit, obstacle
+from entresol.engine.effects import PublishTask
+from entresol.engine.state import Findings, State
+from entresol.model.identifiers import FrameworkId, RoleId, TaskId
+from entresol.model.reasons import Reason, Shortage, Waiting
+from entresol.model.work import TaskClass, Unit
+
+MOST_NEWS = 500
+"""At most so many tasks are marked for new words about their waiting after one cycle; the rest follow with later ones."""
+
+
+def snapshot(state: State, cycle: int) -> ClusterSnapshot:
+    """The picture that the allocator decides on."""
+    frameworks = tuple(sorted(_frameworks(state), key=lambda view: view.id))
+    holders = {view.role for view in frameworks} | set(state.ledger.by_role())
+    roles = tuple(
+        RoleView(state.tenants.role(role), state.ledger.of_role(role), state.ledger.namespaces(role))
+        for role in sorted(holders)
+    )
+    return ClusterSnapshot(
+        cycle=cycle,
+        totals=state.cluster.totals(),
+        agents=state.cluster.views(),
+        roles=roles,
+        frameworks=frameworks,
+        refusals=state.refusals(),
+    )
+
+
+def grantable(state: State, framework: FrameworkId) -> Waiting | None:
+    """Why nothing of a framework may be granted now, be it for reasons of its own or of its namespace's quota."""
+    trouble = state.tenants.trouble(framework)
+    if trouble is not None:
+        return trouble
+    namespace = framework.partition("/")[0]
+    if state.tenants.terminating(namespace):
+        return Waiting(reason=Reason.FORBIDDEN, detail="the namespace is being deleted")
+    rest = state.quota.get(namespace)
+    if rest is not None and rest[0] > 0:
+        return Waiting(reason=Reason.QUOTA_EXCEEDED, until=rest[0])
+    return None
+
+
+def planned(state: State, plan: Plan) -> tuple[Slice, ...]:
+    """Commit a part of a plan; returns the slices, which become offers.
+
+    A grant that is no longer possible is left out: its task still waits, and the next cycle sees why.
+    """
+    slices = []
+    for grant in plan.grants:
+        if isinstance(grant, Slice):
+            slices.append(grant)
+        elif obstacle(state, grant.task, grant.agent):
+            state.changed()
+        else:
+            commit(state, grant.task, grant.agent)
+    return tuple(slices)
+
+
+def conclude(state: State, plan: Plan, launched: dict[FrameworkId, Unit]) -> None:
+    """Keep what a complete cycle found, and mark tasks whose kind of reason changed.
+
+    `launched` names, per framework, the last unit in its line that was placed in this cycle.
+    """
+    before = state.findings.verdicts
+    verdicts = {(one.framework, one.work): one.verdict for one in plan.passes}
+    passed_over: dict[tuple[FrameworkId, TaskClass], int] = {}
+    for key in verdicts:
+        line = state.backlog.line(*key)
+        behind = launched.get(key[0])
+        skipped = bool(line) and behind is not None and line[0] < behind
+        passed_over[key] = state.findings.passed_over.get(key, 0) + (1 if skipped else 0)
+    admissible, limited = _admissible(state, verdicts)
+    old = state.findings
+    state.findings = Findings(verdicts, plan.standings, passed_over, admissible, limited)
+    _spread_news(state, before, old.admissible)
+    for framework, _ in verdicts:
+        state.touch_framework(framework)
+
+
+def cut_short(plan: Plan) -> bool:
+    """Whether the cycle stopped at its bound, so that another one has to go on."""
+    return any(isinstance(one.verdict, CutShort) for one in plan.passes)
+
+
+def placed_last(state: State, plan: Plan, so_far: dict[FrameworkId, Unit]) -> None:
+    """Remember the last unit in line that each framework was granted; called before the grants are committed."""
+    for grant in plan.grants:
+        place = state.backlog.place(grant.task)
+        if place is not None and isinstance(grant, Launch):
+            last = so_far.get(grant.framework)
+            if last is None or last < place.unit:
+                so_far[grant.framework] = place.unit
+
+
+def kind(verdict: Verdict) -> Reason:
+    """The kind of reason a verdict gives to the first unit of its class."""
+    if isinstance(verdict, OverLimit):
+        return Reason.LIMIT_REACHED
+    if isinstance(verdict, Shortage):
+        return Reason.NEVER_FITS if verdict.never else Reason.NO_ROOM
+    return Reason.BEHIND
+
+
+def _frameworks(state: State) -> Iterator[FrameworkView]:
+    offered = state.offered_tasks()
+    for framework in state.backlog.frameworks():
+        if grantable(state, framework) is not None:
+            continue
+        known = state.tenants.framework(framework)
+        assert known is not None
+        queues = state.backlog.queues(framework)
+        if known.external:
+            outside = state.outside.get(framework)
+            if outside is None or not outside.subscribed or outside.suppressed:
+                continue
+            queues = _without(queues, offered)
+        if not queues:
+            continue
+        yield FrameworkView(
+            id=framework,
+            role=known.role,
+            namespace=known.namespace,
+            weight=known.weight,
+            held=state.ledger.of_framework(framework),
+            queues=queues,
+            placement=known.placement,
+            external=known.external,
+        )
+
+
+def _without(queues: tuple[Queue, ...], offered: frozenset[TaskId]) -> tuple[Queue, ...]:
+    left = (Queue(queue.work, tuple(unit for unit in queue.units if unit.task not in offered)) for queue in queues)
+    return tuple(queue for queue in left if queue.units)
+
+
+def _admissible(
+    state: State, verdicts: dict[tuple[FrameworkId, TaskClass], Verdict]
+) -> tuple[frozenset[TaskId], frozenset[RoleId]]:
+    """In roles with a limit: the waiting tasks that fit under it one after the other, first in line first."""
+    waiting: dict[RoleId, set[FrameworkId]] = {}
+    for framework, _ in verdicts:
+        role = state.tenants.charge(framework).role
+        if state.tenants.role(role).limit:
+            waiting.setdefault(role, set()).add(framework)
+    admitted: set[TaskId] = set()
+    for role, frameworks in waiting.items():
+        limit = state.tenants.role(role).limit
+        held = state.ledger.of_role(role)
+        units = [
+            (unit, queue.work)
+            for framework in sorted(frameworks)
+            for queue in state.backlog.queues(framework)
+            for unit in queue.units
+        ]
+        for unit, work in sorted(units, key=lambda pair: pair[0]):
+            after = held + work.demand
+            if all(after.get(name) <= limit[name] for name, _ in work.demand if name in limit):
+                held = after
+                admitted.add(unit.task)
+    return frozenset(admitted), frozenset(waiting)
+
+
+def _spread_news(
+    state: State, before: dict[tuple[FrameworkId, TaskClass], Verdict], admitted: frozenset[TaskId]
+) -> None:
+    news: list[TaskId] = sorted(admitted ^ state.findings.admissible)
+    for key, verdict in state.findings.verdicts.items():
+        old = before.get(key)
+        if old is not None and kind(old) is not kind(verdict):
+            news.extend(unit.task for unit in state.backlog.line(*key))
+    for task in news[:MOST_NEWS]:
+        entry = state.entries.get(task)
+        if entry is not None and entry.told and entry.live is None:
+            state.do(PublishTask(task, urgent=False))

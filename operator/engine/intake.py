@@ -1,0 +1,210 @@
+"""Tasks and pods as they are observed: who is new, who changed, who is gone.
+
+The reflectors say what is; this module finds the entry it is about and leaves the rest to `lives` (a running attempt)
+and `waiting` (a task that waits). Two things make a restart safe. A Task's status says how far its attempts are
+accounted for, so an old pod is never judged twice; and a pod's stamp says which attempt it is, so a pod that we created
+but never saw is recognised.
+"""
+
+from entresol.engine.effects import DeletePod, PublishTask
+from entresol.engine.events import PodsListed
+from entresol.engine.lives import adopt, conclude, follow, key_of, lost, orphan
+from entresol.engine.state import Alarm, Entry, State
+from entresol.engine.waiting import review
+from entresol.model import tasks
+from entresol.model.identifiers import PodId, TaskId
+from entresol.model.tasks import Pod, Task
+
+ORPHAN_PATIENCE = 5.0
+"""Seconds that the garbage collector gets to delete a pod whose Task is gone, or to release it, before we do."""
+
+REMEMBERED = (tasks.STAGING, tasks.STARTING, tasks.RUNNING, tasks.UNREACHABLE)
+"""Recorded states that say a pod was at work; only compared with, never complete."""
+
+
+def observe_task(state: State, task: Task, at: float) -> None:
+    """A Task object, or the task that a plain pod is, looks like this."""
+    entry = state.entries.get(task.id)
+    if entry is None:
+        entry = state.entries[task.id] = Entry(task=task, record=task.record, since=at)
+        if entry.over and task.ttl is not None:
+            state.ring((entry.record.finished or at) + task.ttl, Alarm.EXPIRE, task.id)
+        if entry.record.started is not None and task.deadline is not None:
+            state.ring(entry.record.started + task.deadline, Alarm.DEADLINE, task.id)
+        state.touch_framework(task.framework)
+    else:
+        _update(state, entry, task, at)
+    review(state, entry, at)
+
+
+def lose_task(state: State, task: TaskId, at: float) -> None:
+    """The Task object is gone. Its pod, if one lives, is the garbage collector's, or a plain pod from now on."""
+    entry = state.entries.get(task)
+    if entry is None or entry.task.plain:
+        return
+    if state.backlog.leave(task):
+        state.changed()
+    state.touch_framework(entry.task.framework)
+    if entry.live is None:
+        del state.entries[task]
+    else:
+        entry.gone = True
+        if entry.live.pod is not None:
+            state.ring(at + ORPHAN_PATIENCE, Alarm.ORPHAN, entry.live.pod)
+
+
+def observe_pod(state: State, pod: Pod, at: float) -> None:
+    """A pod of ours looks like this."""
+    before = state.pods.get(pod.id)
+    if before is not None and before.owner is not None and pod.owner is None:
+        _released(state, before)
+    state.pods[pod.id] = pod
+    if pod.owner is None:
+        _observe_plain(state, pod, at)
+    else:
+        _observe_attempt(state, pod, at)
+
+
+def lose_pod(state: State, pod: PodId, at: float) -> None:
+    """A pod of ours is gone."""
+    last = state.pods.pop(pod, None)
+    if last is None:
+        return
+    task = last.owner or TaskId(pod)
+    entry = state.entries.get(task)
+    if entry is not None and entry.live is not None and entry.live.pod == pod:
+        conclude(state, entry, last, at)
+        entry = state.entries.get(task)
+    elif entry is None or entry.live is None:
+        state.release(key_of(task, last.attempt))
+    if last.owner is None and entry is not None:
+        state.backlog.leave(task)
+        state.entries.pop(task, None)
+        state.touch_framework(entry.task.framework)
+        state.changed()
+
+
+def pods_listed(state: State, listed: PodsListed, at: float) -> None:
+    """A complete list of our pods: a pod that was created before it began and is not in it came and went unseen."""
+    for entry in list(state.entries.values()):
+        live = entry.live
+        if live is None or live.seen or live.acked is None or live.pod is None:
+            continue
+        if live.acked < listed.began and live.pod not in listed.present:
+            conclude(state, entry, Pod(id=live.pod, name=live.name, demand=live.held, attempt=live.number), at)
+
+
+def resume(state: State, at: float) -> None:
+    """The world is whole: settle what was recorded against what is there, and let everything wait where it belongs."""
+    for entry in list(state.entries.values()):
+        if entry.live is None and not entry.over and entry.record.state in REMEMBERED:
+            _missing(state, entry, at)
+        # Entries that were born before the world was whole have waited since now, as far as anyone can tell.
+        entry.since = at
+        review(state, entry, at)
+        if entry.live is not None:
+            state.do(PublishTask(entry.task.id))
+    for pod in list(state.pods.values()):
+        observe_pod(state, pod, at)
+
+
+def ring_orphan(state: State, pod: PodId, at: float) -> None:
+    """A pod's Task was gone a while ago; if it still is, and the pod still claims it, end the pod."""
+    last = state.pods.get(pod)
+    if last is None or last.owner is None or last.deleting or last.over:
+        return
+    entry = state.entries.get(last.owner)
+    if entry is None or entry.gone:
+        state.do(DeletePod(last.id, last.name))
+        state.ring(at + ORPHAN_PATIENCE, Alarm.ORPHAN, pod)
+
+
+def _update(state: State, entry: Entry, task: Task, at: float) -> None:
+    before = entry.task
+    entry.task = task
+    if entry.gone:
+        return
+    if task.suspended != before.suspended or task.gated != before.gated:
+        entry.since = at
+    if before.framework != task.framework:
+        state.touch_framework(before.framework)
+    started = entry.record.started
+    if task.deadline is not None and task.deadline != before.deadline and started is not None:
+        state.ring(started + task.deadline, Alarm.DEADLINE, task.id)
+    if task.ttl is not None and task.ttl != before.ttl and entry.over:
+        state.ring((entry.record.finished or at) + task.ttl, Alarm.EXPIRE, task.id)
+    if task.generation != before.generation and entry.told:
+        state.do(PublishTask(task.id, urgent=False))
+
+
+def _observe_plain(state: State, pod: Pod, at: float) -> None:
+    assert pod.task is not None
+    task = pod.task
+    known = state.entries.get(task.id)
+    if known is not None and known.over:
+        return
+    if known is None or known.live is None or not known.live.seen:
+        # What it asks, and whom it names, counts only while it waits.
+        observe_task(state, task, at)
+    entry = state.entries[task.id]
+    if entry.live is not None:
+        if pod.agent is not None or pod.over:
+            follow(state, entry, pod, at)
+    elif pod.agent is not None or pod.over:
+        adopt(state, entry, pod, at)
+        state.backlog.leave(task.id)
+
+
+def _observe_attempt(state: State, pod: Pod, at: float) -> None:
+    assert pod.owner is not None
+    entry = state.entries.get(pod.owner)
+    if entry is None:
+        orphan(state, pod)
+        if state.synced and not pod.over:
+            state.ring(at + ORPHAN_PATIENCE, Alarm.ORPHAN, pod.id)
+    elif entry.live is not None and entry.live.number == pod.attempt:
+        follow(state, entry, pod, at)
+    elif _accounted(entry, pod):
+        _keep_out(state, pod)
+    else:
+        adopt(state, entry, pod, at)
+        state.backlog.leave(entry.task.id)
+
+
+def _accounted(entry: Entry, pod: Pod) -> bool:
+    """Whether this pod's attempt was already judged, or superseded."""
+    last = entry.record.last
+    judged = last is not None and pod.attempt <= last.number
+    return judged or pod.attempt < entry.record.attempt or entry.over or entry.live is not None
+
+
+def _keep_out(state: State, pod: Pod) -> None:
+    # An attempt that was given up must not go on beside its successor.
+    orphan(state, pod)
+    if not pod.over and not pod.deleting and state.synced:
+        state.do(DeletePod(pod.id, pod.name))
+
+
+def _released(state: State, before: Pod) -> None:
+    """The pod lost its owner reference (`--cascade=orphan`): it is a plain pod from now on."""
+    assert before.owner is not None
+    state.release(key_of(before.owner, before.attempt))
+    entry = state.entries.get(before.owner)
+    if entry is None or entry.live is None or entry.live.pod != before.id:
+        return
+    entry.live = None
+    if entry.gone:
+        del state.entries[before.owner]
+
+
+def _missing(state: State, entry: Entry, at: float) -> None:
+    """The record says an attempt was under way, but there is no pod of it.
+
+    Recorded as staging, its create may never have been sent, or may even still arrive: the number is used again, so
+    that a late create and ours cannot both succeed. Once a pod had been seen, that attempt is lost.
+    """
+    number = entry.record.attempt
+    if entry.record.state == tasks.STAGING or number == 0:
+        entry.unused = number > 0
+        return
+    lost(state, entry, at)

@@ -1,0 +1,237 @@
+"""The life of an attempt, from the moment an agent is chosen until its room is free again.
+
+What happens                              what the books say
+agent chosen                              held at once (assumed), `TASK_STAGING`
+the server answers the create or bind     the pod's UID is known; what admission added is charged too
+the pod is observed                       `TASK_STARTING`, then `TASK_RUNNING`
+the pod is over, or gone                  released; the table in `attempts` judges whose fault it was
+the server refuses                        released; the reason is kept, and the task waits again after a pause
+
+A deletion that is merely asked for frees nothing: containers may run until their grace ends.
+"""
+
+from dataclasses import replace
+
+from entresol.engine import attempts
+from entresol.engine.effects import DeletePod, PublishTask
+from entresol.engine.ledger import Holding
+from entresol.engine.state import Alarm, Entry, Live, Pause, State
+from entresol.engine.tenants import default_of
+from entresol.engine.waiting import finish, pause, record_end, review, set_state, setback_pause
+from entresol.model import tasks
+from entresol.model.identifiers import AgentId, TaskId
+from entresol.model.reasons import Reason
+from entresol.model.tasks import Attempt, Charge, Phase, Pod
+from entresol.model.work import TaskClass
+
+SUSPENDED = "Suspended"
+TOO_LONG = "DeadlineExceeded"
+DOES_NOT_FIT = "AdmissionAddedTooMuch"
+
+
+def key_of(task: TaskId, number: int) -> str:
+    """Under which key the books hold an attempt."""
+    return f"{task}/{number}"
+
+
+def begin(state: State, entry: Entry, agent: AgentId, charge: Charge, work: TaskClass) -> Live:
+    """An agent is chosen: hold its room from now on."""
+    number = 0 if entry.task.plain else entry.record.attempt + (0 if entry.unused else 1)
+    live = Live(number, agent, charge, work.demand, work.constraints.ports)
+    entry.live, entry.unused, entry.pause = live, False, None
+    entry.record = replace(entry.record, attempt=number)
+    _enter(state, entry, live)
+    state.backlog.leave(entry.task.id)
+    entry.told = True
+    set_state(state, entry, tasks.STAGING)
+    return live
+
+
+def adopt(state: State, entry: Entry, pod: Pod, at: float) -> None:
+    """A pod of this task turned up that we did not know of: after a restart, or before the answer to its create."""
+    charge = pod.charge or state.tenants.charge(entry.task.framework)
+    entry.live = Live(pod.attempt, pod.agent, charge, pod.demand, pod.ports)
+    entry.unused, entry.pause, entry.told = False, None, True
+    entry.record = replace(entry.record, attempt=max(entry.record.attempt, pod.attempt))
+    follow(state, entry, pod, at)
+
+
+def follow(state: State, entry: Entry, pod: Pod, at: float) -> None:
+    """The pod of the live attempt looks like this now."""
+    live = entry.live
+    assert live is not None
+    live.pod, live.name, live.seen = pod.id, pod.name, True
+    live.held = live.held.peak(pod.demand)
+    if pod.agent is not None and pod.agent != live.agent:
+        _move(state, entry, live, pod.agent)
+    if pod.over:
+        conclude(state, entry, pod, at)
+        return
+    _enter(state, entry, live)
+    _report_phase(state, entry, pod, at)
+    if not pod.deleting:
+        _end_if_due(state, live)
+    review(state, entry, at)
+
+
+def conclude(state: State, entry: Entry, pod: Pod, at: float) -> None:
+    """The live attempt is over: free its room, judge it, and decide what becomes of the task."""
+    live = entry.live
+    assert live is not None
+    _forget(state, entry, live)
+    ended = _ended(state, live, pod, at)
+    record_end(state, entry, ended)
+    entry.words = ended.message
+    if entry.gone:
+        del state.entries[entry.task.id]
+    elif ended.state == tasks.FINISHED:
+        finish(state, entry, tasks.FINISHED, ended.message, at)
+    elif live.doomed == TOO_LONG or pod.ending.reason == TOO_LONG:
+        finish(state, entry, tasks.FAILED, ended.message, at)
+    elif entry.task.plain:
+        # A plain pod is its own only attempt; who made it (a Job, say) makes the next one.
+        finish(state, entry, tasks.FAILED, ended.message, at)
+    elif entry.record.failures >= entry.task.max_attempts:
+        finish(state, entry, tasks.FAILED, ended.message, at)
+    else:
+        _again(state, entry, ended, at)
+
+
+def lost(state: State, entry: Entry, at: float) -> None:
+    """The newest recorded attempt was at work when it was recorded, and there is no pod of it any more."""
+    ended = Attempt(number=entry.record.attempt, state=tasks.LOST, reason="PodGone", finished=at)
+    record_end(state, entry, ended)
+    _again(state, entry, ended, at)
+
+
+def refused(state: State, entry: Entry, why: Pause, at: float, *, unused: bool) -> None:
+    """The launch did not happen, and will not: free the room and wait again, after a pause.
+
+    `unused` says that no pod can exist under the attempt's number, so that it is used again.
+    """
+    live = entry.live
+    assert live is not None
+    _forget(state, entry, live)
+    entry.unused = unused and not entry.task.plain
+    entry.words = why.detail
+    if entry.gone:
+        del state.entries[entry.task.id]
+        return
+    pause(state, entry, why)
+    review(state, entry, at)
+
+
+def orphan(state: State, pod: Pod) -> None:
+    """A pod whose Task we do not know: it takes room, and is charged as its stamp says."""
+    key = key_of(pod.owner or TaskId(pod.id), pod.attempt)
+    if pod.over or pod.agent is None:
+        state.release(key)
+    else:
+        namespace = pod.name.partition("/")[0]
+        charge = pod.charge or state.tenants.charge(default_of(namespace))
+        state.hold(key, Holding(pod.agent, pod.demand, charge, pod.ports))
+
+
+def reach(state: State, entry: Entry) -> None:
+    """The agent's readiness, or the pod's phase, changed: say whether the task can be reached."""
+    live = entry.live
+    if live is None or live.pod is None or entry.over:
+        return
+    pod = state.pods.get(live.pod)
+    if pod is not None:
+        set_state(state, entry, _state_of(state, live, pod))
+
+
+def _report_phase(state: State, entry: Entry, pod: Pod, at: float) -> None:
+    live = entry.live
+    assert live is not None
+    if pod.phase is Phase.RUNNING and entry.record.started is None:
+        entry.record = replace(entry.record, started=at)
+        if entry.task.deadline is not None:
+            state.ring(at + entry.task.deadline, Alarm.DEADLINE, entry.task.id)
+    if pod.ready and entry.setbacks:
+        entry.setbacks = 0
+    before = entry.record.state
+    set_state(state, entry, _state_of(state, live, pod))
+    if entry.record.state == before:
+        state.do(PublishTask(entry.task.id, urgent=False))
+
+
+def _state_of(state: State, live: Live, pod: Pod) -> str:
+    agent = state.cluster.get(live.agent) if live.agent is not None else None
+    if agent is None or not agent.ready:
+        return tasks.UNREACHABLE if live.agent is not None else tasks.PENDING
+    return tasks.RUNNING if pod.phase is Phase.RUNNING else tasks.STARTING
+
+
+def _enter(state: State, entry: Entry, live: Live) -> None:
+    state.hold(key_of(entry.task.id, live.number), Holding(live.agent, live.held, live.charge, live.ports))
+    if live.agent is not None:
+        state.by_agent.setdefault(live.agent, set()).add(entry.task.id)
+
+
+def _move(state: State, entry: Entry, live: Live, agent: AgentId) -> None:
+    # Only a plain pod can turn up elsewhere than we meant: somebody else bound it first.
+    _drop_from_agent(state, entry, live)
+    live.agent = agent
+
+
+def _forget(state: State, entry: Entry, live: Live) -> None:
+    state.release(key_of(entry.task.id, live.number))
+    _drop_from_agent(state, entry, live)
+    entry.live = None
+    state.touch_framework(entry.task.framework)
+
+
+def _drop_from_agent(state: State, entry: Entry, live: Live) -> None:
+    if live.agent is None:
+        return
+    there = state.by_agent.get(live.agent, set())
+    there.discard(entry.task.id)
+    if not there:
+        state.by_agent.pop(live.agent, None)
+
+
+def _ended(state: State, live: Live, pod: Pod, at: float) -> Attempt:
+    verdict = attempts.judge(pod)
+    outcome, charged, reason = verdict.state, verdict.charged, attempts.word(pod)
+    if live.doomed and outcome != tasks.FINISHED:
+        outcome, charged, reason = tasks.KILLED, False, live.doomed
+    elif not pod.over and live.agent is not None and live.agent not in state.cluster:
+        outcome, reason = tasks.GONE, "AgentGone"
+    return Attempt(
+        number=live.number,
+        state=outcome,
+        reason=reason,
+        message=pod.ending.message,
+        exit_code=pod.ending.exit_code,
+        agent=live.agent,
+        pod=pod.name,
+        charged=charged,
+        finished=at,
+    )
+
+
+def _again(state: State, entry: Entry, ended: Attempt, at: float) -> None:
+    entry.since = at
+    if ended.reason == SUSPENDED:
+        review(state, entry, at)
+        return
+    entry.setbacks += 1
+    seconds = setback_pause(entry.setbacks)
+    if ended.state == tasks.DROPPED and ended.agent is not None:
+        # The kubelet's own view of its room may lag behind ours; stay away for longer than the task itself pauses.
+        entry.avoid = (*entry.avoid, ended.agent)
+        state.ring(at + 10 * seconds, Alarm.FORGIVE, entry.task.id)
+    pause(state, entry, Pause(Reason.BACKING_OFF, at + seconds, ended.reason))
+    review(state, entry, at)
+
+
+def _end_if_due(state: State, live: Live) -> None:
+    if live.pod is None:
+        return
+    if live.agent is not None and live.agent not in state.cluster:
+        # No kubelet is left to end it and confirm, so its grace would last for ever.
+        state.do(DeletePod(live.pod, live.name, grace=0))
+    elif live.doomed:
+        state.do(DeletePod(live.pod, live.name))

@@ -1,0 +1,270 @@
+"""The engine's whole state, and the few operations that several of its parts share.
+
+Everything is rebuilt from observations after a restart; nothing here is saved. What must survive is in the cluster:
+pods with their stamps, and the `Record` in a Task's status.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from heapq import heappop, heappush
+
+from entresol.allocator.plan import Standing, Verdict
+from entresol.engine.backlog import Backlog
+from entresol.engine.cluster import Cluster
+from entresol.engine.effects import Effect, Offer, PublishFramework, PublishRole
+from entresol.engine.ledger import Holding, Ledger
+from entresol.engine.tenants import Tenants
+from entresol.model.constraints import HostPort
+from entresol.model.identifiers import AgentId, FrameworkId, OfferId, PodId, RoleId, TaskId
+from entresol.model.policy import Policy
+from entresol.model.reasons import Reason
+from entresol.model.resources import Resources
+from entresol.model.tasks import TERMINAL, Charge, Pod, Record, Task
+from entresol.model.work import TaskClass
+
+
+@dataclass(slots=True)
+class Live:
+    """The one attempt of a task that may be running.
+
+    Attributes:
+        number: of the attempt; zero for a plain pod.
+        held: what the books hold for it: what was decided, or more if the pod asks more.
+        pod: the pod's UID, once the create was answered or the pod was seen.
+        name: the pod's `namespace/name`, once seen.
+        acked: when the create was answered; a complete list begun later must hold the pod.
+        seen: whether the pod was ever observed.
+        doomed: why we are ending it ourselves, if we are: a word for the record.
+    """
+
+    number: int
+    agent: AgentId | None
+    charge: Charge
+    held: Resources
+    ports: tuple[HostPort, ...] = ()
+    pod: PodId | None = None
+    name: str = ""
+    acked: float | None = None
+    seen: bool = False
+    doomed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A wait that ends by itself."""
+
+    reason: Reason
+    until: float
+    detail: str = ""
+
+
+@dataclass(slots=True)
+class Entry:
+    """One task under our care.
+
+    Attributes:
+        record: the durable part of its status, ahead of what is published.
+        since: since when it waits.
+        live: its running attempt; a task with one does not wait.
+        pause: why it must not be launched just now.
+        setbacks: ends in a row that were nobody's fault, for the exponential back-off.
+        avoid: agents that refused it, until `pause` or its after-effect ends.
+        unused: the number in `record.attempt` was reserved but no pod of it exists, so it is used again.
+        gone: the Task object is gone and only its last pod keeps the entry alive.
+        told: whether anything was published about its waiting yet.
+        words: message for the status, from the last end or refusal.
+    """
+
+    task: Task
+    record: Record
+    since: float
+    live: Live | None = None
+    pause: Pause | None = None
+    setbacks: int = 0
+    avoid: tuple[AgentId, ...] = ()
+    unused: bool = False
+    gone: bool = False
+    told: bool = False
+    words: str = ""
+
+    @property
+    def over(self) -> bool:
+        """Whether the task has reached a state that it never leaves."""
+        return self.record.state in TERMINAL
+
+    @property
+    def namespace(self) -> str:
+        """The namespace it lives in."""
+        return self.task.name.partition("/")[0]
+
+
+class Alarm(Enum):
+    """What a timer is about. A timer that rings for something that changed meanwhile is ignored."""
+
+    RETRY = "a pause ends"
+    FORGIVE = "an avoided agent may be used again"
+    TELL = "a task has waited long enough to say so"
+    DEADLINE = "a task has run long enough"
+    EXPIRE = "a finished task's time to live is over"
+    ORPHAN = "a pod's Task has been gone for a while"
+    OFFER = "an offer expires"
+    REFUSAL = "a refusal's filter ends"
+    NAMESPACE = "a namespace's quota may be tried again"
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """One refusal: this amount on this agent is not to be offered again before `until`."""
+
+    amount: Resources
+    until: float
+
+
+@dataclass(slots=True)
+class Outside:
+    """What is remembered of an external framework's scheduler while it listens."""
+
+    subscribed: bool = False
+    suppressed: bool = False
+    filters: dict[AgentId, list[Filter]] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class Findings:
+    """What the last complete cycle found, kept to answer "why".
+
+    Attributes:
+        verdicts: for each framework and class with units left, what stood in the way.
+        standings: waiting frameworks, the one that is due first.
+        passed_over: in how many cycles younger units of the framework were placed before the class.
+        admissible: in roles with a limit, the waiting tasks that would stay within it, cumulatively and in order.
+        limited: the roles that `admissible` was worked out for.
+    """
+
+    verdicts: dict[tuple[FrameworkId, TaskClass], Verdict] = field(default_factory=dict)
+    standings: tuple[Standing, ...] = ()
+    passed_over: dict[tuple[FrameworkId, TaskClass], int] = field(default_factory=dict)
+    admissible: frozenset[TaskId] = frozenset()
+    limited: frozenset[RoleId] = frozenset()
+
+
+class State:
+    """Everything the engine knows.
+
+    Attributes:
+        synced: whether the whole cluster has been listed; nothing is granted and nothing published before.
+        pods: our pods as last observed.
+        by_agent: the tasks with a live attempt on each agent.
+        outside: external frameworks' schedulers.
+        offers: outstanding offers, with the waiting tasks whose room they show.
+        quota: per namespace, how long its quota rests, and how often it did in a row.
+        surcharges: what admission adds to a demand in a namespace, learned from created pods.
+        changes: counts what could allow a grant or change a reason; a cycle answers for the count it began with.
+    """
+
+    def __init__(self, policy: Policy, *, unready_grace: float, offer_timeout: float) -> None:
+        self.policy = policy
+        self.offer_timeout = offer_timeout
+        self.synced = False
+        self.ledger = Ledger()
+        self.cluster = Cluster(self.ledger, unready_grace)
+        self.tenants = Tenants()
+        self.backlog = Backlog()
+        self.entries: dict[TaskId, Entry] = {}
+        self.pods: dict[PodId, Pod] = {}
+        self.by_agent: dict[AgentId, set[TaskId]] = {}
+        self.outside: dict[FrameworkId, Outside] = {}
+        self.offers: dict[OfferId, tuple[Offer, tuple[TaskId, ...]]] = {}
+        self.quota: dict[str, tuple[float, int]] = {}
+        self.surcharges: dict[tuple[str, Resources], Resources] = {}
+        self.findings = Findings()
+        self.changes = 0
+        self._effects: list[Effect] = []
+        self._timers: list[tuple[float, int, Alarm, str]] = []
+        self._timer_count = 0
+        self._touched_roles: dict[RoleId, None] = {}
+        self._touched_frameworks: dict[FrameworkId, None] = {}
+
+    def do(self, effect: Effect) -> None:
+        """Ask for something to be done."""
+        self._effects.append(effect)
+
+    def changed(self) -> None:
+        """Something happened after which a cycle could come to another answer."""
+        self.changes += 1
+
+    def drain(self) -> tuple[Effect, ...]:
+        """All effects since the last time, the touched books' statuses once each."""
+        effects = (
+            *self._effects,
+            *(PublishFramework(framework) for framework in self._touched_frameworks),
+            *(PublishRole(role) for role in self._touched_roles),
+        )
+        self._effects.clear()
+        self._touched_frameworks.clear()
+        self._touched_roles.clear()
+        return effects if self.synced else ()
+
+    def hold(self, key: str, holding: Holding) -> None:
+        """Enter or change a holding, and mark everything it shows in."""
+        before = self.ledger.get(key)
+        if before == holding:
+            return
+        self.ledger.hold(key, holding)
+        for one in (before, holding):
+            self._touch(one)
+        if before is not None:
+            self.changed()
+
+    def release(self, key: str) -> None:
+        """Give a holding back, if there is one, and mark everything it showed in."""
+        holding = self.ledger.release(key)
+        if holding is not None:
+            self._touch(holding)
+            self.changed()
+
+    def touch_framework(self, framework: FrameworkId) -> None:
+        """The framework's status may have changed."""
+        self._touched_frameworks[framework] = None
+
+    def touch_role(self, role: RoleId) -> None:
+        """The role's status may have changed."""
+        self._touched_roles[role] = None
+
+    def _touch(self, holding: Holding | None) -> None:
+        if holding is None:
+            return
+        self.cluster.touch(holding.agent)
+        if holding.charge is not None:
+            self.touch_framework(holding.charge.framework)
+            self.touch_role(holding.charge.role)
+
+    def ring(self, when: float, alarm: Alarm, subject: str) -> None:
+        """Set a timer."""
+        self._timer_count += 1
+        heappush(self._timers, (when, self._timer_count, alarm, subject))
+
+    def rung(self, at: float) -> list[tuple[Alarm, str]]:
+        """The timers that have run out by now, in the order they were due."""
+        due = []
+        while self._timers and self._timers[0][0] <= at:
+            _, _, alarm, subject = heappop(self._timers)
+            due.append((alarm, subject))
+        return due
+
+    def next_timer(self) -> float | None:
+        """When the next timer runs out."""
+        return self._timers[0][0] if self._timers else None
+
+    def offered_tasks(self) -> frozenset[TaskId]:
+        """Waiting tasks whose room is on offer right now."""
+        return frozenset(task for _, tasks in self.offers.values() for task in tasks)
+
+    def refusals(self) -> Mapping[FrameworkId, Mapping[AgentId, tuple[Resources, ...]]]:
+        """What external frameworks do not want to be shown at present."""
+        return {
+            framework: {agent: tuple(one.amount for one in filters) for agent, filters in outside.filters.items()}
+            for framework, outside in self.outside.items()
+            if outside.filters
+        }
