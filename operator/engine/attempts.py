@@ -49,7 +49,7 @@ TABLE: tuple[Row, ...] = (
     Row("its node ended it", lambda pod: pod.ending.reason in ENDED_FROM_OUTSIDE, Verdict(tasks.LOST, charged=False)),
     Row("it ran too long", lambda pod: pod.ending.reason == "DeadlineExceeded", Verdict(tasks.FAILED, charged=True)),
     Row("somebody deleted it", lambda pod: pod.deleting, Verdict(tasks.LOST, charged=False)),
-    Row("a container failed", lambda pod: True, Verdict(tasks.FAILED, charged=True)),
+    Row("a container failed", lambda _: True, Verdict(tasks.FAILED, charged=True)),
 )
 
 

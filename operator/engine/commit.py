@@ -106,7 +106,9 @@ def launch_refused(state: State, outcome: LaunchRefused, at: float) -> None:
         case Refusal.CONFLICT:
             # Somebody else's pod has the name; the next number has another.
             words = outcome.message
-            refused(state, entry, Pause(Reason.BACKING_OFF, at + setback_pause(entry.setbacks), words), at, unused=False)
+            refused(
+                state, entry, Pause(Reason.BACKING_OFF, at + setback_pause(entry.setbacks), words), at, unused=False
+            )
         case Refusal.GONE | Refusal.UNAVAILABLE:
             _back_off(state, entry, Reason.BACKING_OFF, outcome.message, at)
 

@@ -142,6 +142,4 @@ class Notify:
     about: Offer | Rescind | Rejected
 
 
-Effect = (
-    CreatePod | BindPod | DeletePod | DeleteTask | PublishTask | PublishFramework | PublishRole | Announce | Notify
-)
+Effect = CreatePod | BindPod | DeletePod | DeleteTask | PublishTask | PublishFramework | PublishRole | Announce | Notify

@@ -228,8 +228,22 @@ class Revived:
 
 
 Observation = (
-    AgentObserved | AgentGone | RoleObserved | RoleGone | FrameworkObserved | FrameworkGone | NamespaceObserved
-    | NamespaceGone | TaskObserved | TaskGone | PodObserved | PodGone | ForeignObserved | ForeignGone | Synced | PodsListed
+    AgentObserved
+    | AgentGone
+    | RoleObserved
+    | RoleGone
+    | FrameworkObserved
+    | FrameworkGone
+    | NamespaceObserved
+    | NamespaceGone
+    | TaskObserved
+    | TaskGone
+    | PodObserved
+    | PodGone
+    | ForeignObserved
+    | ForeignGone
+    | Synced
+    | PodsListed
 )
 Outcome = Launched | LaunchRefused
 Call = Subscribed | Disconnected | Accepted | Declined | Suppressed | Revived

@@ -86,7 +86,7 @@ def conclude(state: State, entry: Entry, pod: Pod, at: float) -> None:
         del state.entries[entry.task.id]
     elif ended.state == tasks.FINISHED:
         finish(state, entry, tasks.FINISHED, ended.message, at)
-    elif live.doomed == TOO_LONG or pod.ending.reason == TOO_LONG:
+    elif TOO_LONG in {live.doomed, pod.ending.reason}:
         finish(state, entry, tasks.FAILED, ended.message, at)
     elif entry.task.plain:
         # A plain pod is its own only attempt; who made it (a Job, say) makes the next one.

@@ -67,7 +67,9 @@ class Engine:
                 self._planned(event, at)
             case events.Ticked():
                 self._ticked(at)
-            case events.Synced() | events.PodsListed() | events.TaskObserved() | events.TaskGone() | events.PodObserved():
+            case (
+                events.Synced() | events.PodsListed() | events.TaskObserved() | events.TaskGone() | events.PodObserved()
+            ):
                 self._observe_work(event, at)
             case events.PodGone(id=pod):
                 intake.lose_pod(self.state, pod, at)

@@ -133,13 +133,7 @@ def rescind(state: State, doomed: Iterable[OfferId]) -> None:
 
 def rescind_invalid(state: State) -> None:
     """Take back offers that the world has overtaken: agent gone or shrunk, framework without its share."""
-    stale = []
-    for offer, _ in state.offers.values():
-        if offer.agent not in state.cluster or not state.cluster.view(offer.agent).agent.open:
-            stale.append(offer.id)
-        elif state.tenants.trouble(offer.framework) is not None or not _fits(state, offer.agent):
-            stale.append(offer.id)
-    rescind(state, stale)
+    rescind(state, [offer.id for offer, _ in state.offers.values() if not _holds(state, offer)])
 
 
 def expire_filters(state: State, framework: FrameworkId, at: float) -> None:
@@ -190,9 +184,12 @@ def _flaw(state: State, framework: FrameworkId, answer: Answer) -> str:
     return ""
 
 
-def _fits(state: State, agent: AgentId) -> bool:
-    usage = state.ledger.usage(agent)
-    return state.cluster.view(agent).agent.allocatable.covers(usage.ours + usage.foreign)
+def _holds(state: State, offer: Offer) -> bool:
+    agent = state.cluster.get(offer.agent)
+    if agent is None or not agent.open or state.tenants.trouble(offer.framework) is not None:
+        return False
+    usage = state.ledger.usage(agent.id)
+    return agent.allocatable.covers(usage.ours + usage.foreign)
 
 
 def _refuse(state: State, refused: Refused, seconds: float, at: float) -> None:

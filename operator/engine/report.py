@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from entresol.allocator.entitlement import Claim, Entitlement, entitlements
-from entresol.allocator.shares import dominant
+from entresol.allocator.shares import Dominant, dominant
 from entresol.engine.cycle import grantable
 from entresol.engine.explain import more_agents_help, why
 from entresol.engine.state import Entry, State
-from entresol.engine.status import FrameworkStatus, RoleStatus, Share, Summary, TaskStatus
+from entresol.engine.status import FrameworkStatus, RoleStatus, Summary, TaskStatus
 from entresol.model import tasks
 from entresol.model.identifiers import FrameworkId, RoleId
 from entresol.model.resources import Resources, total
@@ -127,9 +127,8 @@ class Books:
             guarantee=known.guarantee,
         )
 
-    def _share(self, held: Resources) -> Share:
-        resource, fraction = dominant(held, self.totals, self._state.policy.excluded)
-        return Share(fraction, resource)
+    def _share(self, held: Resources) -> Dominant:
+        return dominant(held, self.totals, self._state.policy.excluded)
 
     def _part(self, role: RoleId, framework: FrameworkId) -> float:
         """Namespaces divide a role evenly, frameworks their namespace's part by weight; idle ones leave theirs."""

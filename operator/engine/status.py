@@ -7,6 +7,7 @@ what is already published costs nothing.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from entresol.allocator.shares import Dominant
 from entresol.model.identifiers import AgentId, FrameworkId, PodId, RoleId, TaskId
 from entresol.model.reasons import Waiting
 from entresol.model.resources import Resources
@@ -45,19 +46,6 @@ class TaskStatus:
     more_agents_help: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Share:
-    """How much of the cluster a holder has.
-
-    Attributes:
-        fraction: the dominant share, in [0, 1].
-        resource: which resource dominates; empty when nothing is held.
-    """
-
-    fraction: float
-    resource: str
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FrameworkStatus:
     """One framework, now. `counts` is by task state; `trouble` is why it gets nothing at all, if so."""
@@ -66,7 +54,7 @@ class FrameworkStatus:
     role: RoleId
     counts: Mapping[str, int]
     held: Resources
-    share: Share
+    share: Dominant
     entitlement: float
     head: TaskStatus | None = None
     trouble: Waiting | None = None
@@ -88,7 +76,7 @@ class RoleStatus:
     weight: int
     held: Resources
     wanted: Resources
-    share: Share
+    share: Dominant
     entitlement: float
     floor: float
     waiting: int

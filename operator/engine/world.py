@@ -107,11 +107,7 @@ def _framework(state: State, framework: Framework, at: float) -> None:
 def _tenant(
     state: State,
     event: (
-        events.RoleObserved
-        | events.RoleGone
-        | events.FrameworkGone
-        | events.NamespaceObserved
-        | events.NamespaceGone
+        events.RoleObserved | events.RoleGone | events.FrameworkGone | events.NamespaceObserved | events.NamespaceGone
     ),
     at: float,
 ) -> None:

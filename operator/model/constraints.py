@@ -139,6 +139,12 @@ class Barrier(Enum):
     TAINT = "taint"
     PORT = "port"
     AVOIDED = "avoided"
+    REFUSED = "refused"
+
+    @property
+    def passing(self) -> bool:
+        """Whether it lifts by itself, when a task ends or a pause is over: such an agent is busy, not unfit."""
+        return self in (Barrier.PORT, Barrier.AVOIDED, Barrier.REFUSED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,14 @@ the share functions, and `app` puts a `Policy` together: that is where level two
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    Row: TypeAlias = NDArray[np.float64]
+Free = TypeVar("Free", float, "NDArray[np.float64]")
+"""The free part of one resource: of one agent, or of all of them at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +32,20 @@ class Urgency:
 Order: TypeAlias = Callable[[Urgency], tuple[float, ...]]
 """The policy part of a unit's rank: smaller goes first. Creation time and name break ties, so order stays total."""
 
-Placement: TypeAlias = Callable[[Sequence[float], Sequence["Row"]], "Row"]
-"""Scores every agent for one class: `(demand, free)`, resource by resource in a fixed order, each as a fraction of the
-cluster's total. `free` holds one row per resource with one entry per agent. A higher score is chosen first; ties go by
-the agent's name. A placement sees only what it may rank by: it cannot place anything itself."""
+
+class Placement(Protocol):
+    """Scores agents for one class.
+
+    `demand` and `free` go resource by resource in a fixed order, each as a fraction of the cluster's total. An entry of
+    `free` holds one number per agent; the same function is called with bare numbers to score a single agent again, so
+    it must be arithmetic that treats every agent alone. A higher score is chosen first, ties go by the agent's name.
+    A placement sees only what it may rank by: it cannot place anything itself.
+    """
+
+    def __call__(self, demand: Sequence[float], free: Sequence[Free], /) -> Free:
+        """One finite score per agent."""
+        ...
+
 
 ShareFunction: TypeAlias = Callable[[Sequence[int], Sequence[int], Sequence[float]], float]
 """A holder's unweighted key: `(held, next demand, 1 / cluster total)`, by resource; excluded or absent resources have

@@ -50,6 +50,9 @@ class Reason(Enum):
 class Shortage:
     """Why a class found no agent in one cycle: every agent is counted once, under the first thing that stands in the way.
 
+    What stays comes first (lasting barriers, then size), what passes by itself last (passing barriers, then tasks that
+    run), so an agent that is busy *and* too small counts as too small.
+
     Attributes:
         agents: how many agents were looked at.
         excluded: barriers (taints, selectors, ports…), with how many agents each keeps out.
@@ -65,7 +68,13 @@ class Shortage:
     @property
     def fits_when_empty(self) -> int:
         """How many agents could hold the unit if nothing else ran there."""
-        return sum(count for _, count in self.busy)
+        passing = sum(count for exclusion, count in self.excluded if exclusion.barrier.passing)
+        return passing + sum(count for _, count in self.busy)
+
+    @property
+    def never(self) -> bool:
+        """Whether no agent could hold the unit, even empty: what tells "never fits" from "busy now"."""
+        return not self.fits_when_empty
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,9 @@ class Resources:
         if not other.amounts:
             return self
         taken = dict(other.amounts)
-        return Resources(tuple((name, left) for name, amount in self.amounts if (left := amount - taken.get(name, 0)) > 0))
+        return Resources(
+            tuple((name, left) for name, amount in self.amounts if (left := amount - taken.get(name, 0)) > 0)
+        )
 
     def times(self, count: int) -> "Resources":
         """This amount, `count` times over."""

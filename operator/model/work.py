@@ -7,8 +7,8 @@ for all of them (allocation.md 3.1 measured 151 shapes among 8,152 pods of a pub
 
 from dataclasses import dataclass
 
-from entresol.model.constraints import Barrier, Constraints, Exclusion
 from entresol.model.agents import Agent
+from entresol.model.constraints import Barrier, Constraints, Exclusion
 from entresol.model.identifiers import AgentId, TaskId
 from entresol.model.resources import Resources
 
@@ -36,9 +36,10 @@ class TaskClass:
         for key, value in self.partition:
             if agent.attributes.get(key) != value:
                 return Exclusion(Barrier.PARTITION, f"{key}={value}")
-        if agent.id in self.avoid:
+        lasting = self.constraints.exclusion(agent.id, agent.attributes, agent.taints)
+        if lasting is None and agent.id in self.avoid:
             return Exclusion(Barrier.AVOIDED)
-        return self.constraints.exclusion(agent.id, agent.attributes, agent.taints)
+        return lasting
 
 
 @dataclass(frozen=True, slots=True, order=True)
