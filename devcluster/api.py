@@ -13,9 +13,10 @@ from typing import Any
 import urllib3
 
 from devcluster.certificates import KeyPair
+from devcluster.errors import DevclusterError
 
 
-class ApiError(RuntimeError):
+class ApiError(DevclusterError):
     """The API server refused.
 
     Attributes:

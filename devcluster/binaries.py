@@ -16,6 +16,7 @@ from pathlib import Path
 
 from devcluster import catalog, toolchain
 from devcluster.debian import unpack
+from devcluster.errors import DevclusterError
 from devcluster.filelock import held
 from devcluster.paths import cache_directory
 from devcluster.progress import step
@@ -23,7 +24,7 @@ from devcluster.progress import step
 CONTROL_PLANE = tuple(name for module in catalog.MODULES for name in module.programs)
 
 
-class BuildError(RuntimeError):
+class BuildError(DevclusterError):
     """A program could not be built; the message ends with what Go said."""
 
 

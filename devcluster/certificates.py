@@ -6,7 +6,9 @@ Elliptic keys throughout: a pair takes a millisecond where RSA takes half a seco
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 import ipaddress
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +17,8 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+from devcluster.paths import write_private
 
 _LIFETIME = dt.timedelta(days=365)
 _CLOCK_SKEW = dt.timedelta(minutes=5)
@@ -41,34 +45,49 @@ class KeyPair:
 
 
 class Authority:
-    """Signs client and serving certificates into *directory*."""
+    """The authority whose certificate and key lie in *directory*; it signs into the same folder."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self.certificate = directory / "ca.crt"
+        key = serialization.load_pem_private_key((directory / "ca.key").read_bytes(), password=None)
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            raise TypeError(f"{directory / 'ca.key'} must be an elliptic key")
+        self._key = key
+
+    @classmethod
+    def create(cls, directory: Path) -> Authority:
+        """Make a new authority in *directory*."""
         directory.mkdir(parents=True, exist_ok=True)
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = _name("devcluster", ())
-        public = self._key.public_key()
+        key = ec.generate_private_key(ec.SECP256R1())
         certificate = (
-            _builder(self._name, self._name, public)
+            _builder(_ISSUER, key.public_key())
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .add_extension(_CA_USAGE, critical=True)
-            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
-            .sign(self._key, hashes.SHA256())
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .sign(key, hashes.SHA256())
         )
-        self.certificate = directory / "ca.crt"
-        self.certificate.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        (directory / "ca.crt").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        _write_key(directory / "ca.key", key)
+        return cls(directory)
 
-    def client(self, user: str, groups: Sequence[str], file: str) -> KeyPair:
-        """A certificate that the API server takes for *user*, member of *groups*."""
-        return self._sign(file, _name(user, groups), [ExtendedKeyUsageOID.CLIENT_AUTH], None)
+    def client(self, user: str, groups: Sequence[str]) -> KeyPair:
+        """A certificate that the API server takes for *user*, member of *groups*; the same one each time."""
+        digest = hashlib.sha256("\0".join((user, *groups)).encode()).hexdigest()[:8]
+        file = f"client-{re.sub(r'[^A-Za-z0-9.-]', '-', user)}-{digest}"
+        pair = self._pair(file)
+        if not pair.key.exists():
+            self._sign(pair, _name(user, groups), [ExtendedKeyUsageOID.CLIENT_AUTH], None)
+        return pair
 
     def server(self, file: str, addresses: Sequence[str] = ("127.0.0.1",)) -> KeyPair:
         """A serving certificate for loopback, the in-cluster names of the API server and *addresses*."""
         names: list[x509.GeneralName] = [x509.DNSName(name) for name in _SERVER_NAMES]
         names += [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
         usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
-        return self._sign(file, _name(file, ()), usages, x509.SubjectAlternativeName(names))
+        pair = self._pair(file)
+        self._sign(pair, _name(file, ()), usages, x509.SubjectAlternativeName(names))
+        return pair
 
     def signing_key(self, file: str) -> Path:
         """A bare private key, for service-account tokens."""
@@ -76,25 +95,25 @@ class Authority:
         _write_key(path, ec.generate_private_key(ec.SECP256R1()))
         return path
 
+    def _pair(self, file: str) -> KeyPair:
+        return KeyPair(self._directory / f"{file}.crt", self._directory / f"{file}.key")
+
     def _sign(
         self,
-        file: str,
+        pair: KeyPair,
         subject: x509.Name,
         usages: Sequence[x509.ObjectIdentifier],
         names: x509.SubjectAlternativeName | None,
-    ) -> KeyPair:
+    ) -> None:
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = _builder(subject, self._name, key.public_key())
         issuer = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
-        builder = builder.add_extension(x509.ExtendedKeyUsage(usages), critical=False)
+        builder = _builder(subject, key.public_key()).add_extension(x509.ExtendedKeyUsage(usages), critical=False)
         builder = builder.add_extension(issuer, critical=False)  # strict clients (Python 3.13) ask for it
         if names is not None:
             builder = builder.add_extension(names, critical=False)
-        pair = KeyPair(self._directory / f"{file}.crt", self._directory / f"{file}.key")
         signed = builder.sign(self._key, hashes.SHA256())
         pair.certificate.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
         _write_key(pair.key, key)
-        return pair
 
 
 def _name(user: str, groups: Sequence[str]) -> x509.Name:
@@ -102,12 +121,15 @@ def _name(user: str, groups: Sequence[str]) -> x509.Name:
     return x509.Name([*parts, x509.NameAttribute(NameOID.COMMON_NAME, user)])
 
 
-def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+_ISSUER = _name("devcluster", ())
+
+
+def _builder(subject: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
     now = dt.datetime.now(dt.UTC)
     return (
         x509.CertificateBuilder()
         .subject_name(subject)
-        .issuer_name(issuer)
+        .issuer_name(_ISSUER)
         .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - _CLOCK_SKEW)
@@ -116,9 +138,9 @@ def _builder(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicK
 
 
 def _write_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
-    path.touch(mode=0o600)
-    path.write_bytes(
+    write_private(
+        path,
         key.private_bytes(
             serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
-        )
+        ),
     )

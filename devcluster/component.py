@@ -12,12 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from devcluster import spawn
+from devcluster.errors import DevclusterError
 from devcluster.waiting import wait_until
 
 _TAIL_LINES = 30
 
 
-class ComponentError(RuntimeError):
+class ComponentError(DevclusterError):
     """A component died or did not get ready; the message ends with the end of its log."""
 
 

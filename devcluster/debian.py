@@ -6,8 +6,10 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+from devcluster.errors import DevclusterError
 
-class PackageError(RuntimeError):
+
+class PackageError(DevclusterError):
     """The package could not be fetched or does not hold the file."""
 
 

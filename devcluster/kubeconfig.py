@@ -9,6 +9,7 @@ from typing import Any
 import yaml
 
 from devcluster.api import Identity
+from devcluster.paths import write_private
 
 
 def for_certificate(identity: Identity, target: Path, context: str) -> Path:
@@ -35,9 +36,7 @@ def _write(identity: Identity, user: dict[str, str], target: Path, context: str)
         "contexts": [{"name": context, "context": {"cluster": context, "user": context}}],
         "current-context": context,
     }
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.touch(mode=0o600)
-    target.write_text(yaml.safe_dump(config, sort_keys=False))
+    write_private(target, yaml.safe_dump(config, sort_keys=False).encode())
     return target
 
 

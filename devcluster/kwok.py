@@ -66,8 +66,12 @@ class NodeShape:
     taints: Sequence[Mapping[str, str]] = ()
 
 
-def node_body(name: str, shape: NodeShape, number: int) -> dict[str, Any]:
-    """A Node as its kubelet would register it; *number* tells its address from its neighbours'."""
+def node_body(name: str, shape: NodeShape, number: int, *, simulated: bool) -> dict[str, Any]:
+    """A Node as its kubelet would register it; *number* tells its address from its neighbours'.
+
+    Without a *simulated* kubelet nobody would ever say that it is Ready, so the body does.
+    """
+    conditions = [] if simulated else [{"type": "Ready", "status": "True", "reason": "Static"}]
     amounts = {"cpu": shape.cpu, "memory": shape.memory, "pods": shape.pods, **shape.extended}
     labels = {"kubernetes.io/hostname": name, "kubernetes.io/os": "linux", "kubernetes.io/arch": "amd64"}
     unknown = dict.fromkeys(("machineID", "systemUUID", "bootID", "kernelVersion", "osImage"), "")
@@ -76,13 +80,14 @@ def node_body(name: str, shape: NodeShape, number: int) -> dict[str, Any]:
         "kind": "Node",
         "metadata": {
             "name": name,
-            "labels": {**labels, KUBELET: SIMULATED, **shape.labels},
+            "labels": {**labels, KUBELET: SIMULATED if simulated else "none", **shape.labels},
             "annotations": dict(shape.annotations),
         },
         "spec": {"taints": [dict(taint) for taint in shape.taints]},
         "status": {
             "capacity": amounts,
             "allocatable": amounts,
+            "conditions": conditions,
             "addresses": [
                 {"type": "InternalIP", "address": f"10.{128 + number // 65536}.{number // 256 % 256}.{number % 256}"},
                 {"type": "Hostname", "address": name},

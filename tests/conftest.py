@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+pytest_plugins = ["devcluster.pytest_plugin"]  # fixtures `cluster` and `new_cluster`, made only for who asks
+
 TESTS = Path(__file__).resolve().parent
 TIER_OF_FOLDER = {"e2e": pytest.mark.e2e, "bench": pytest.mark.bench}
 
