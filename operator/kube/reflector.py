@@ -79,6 +79,8 @@ class Reflector(Generic[T]):
         self.selection = selection
         self.problem = ""
         """Why the selection cannot be followed at the moment, in words; empty while it can."""
+        self.list_began = 0.0
+        """When the newest list was asked for, by the pace's clock: it holds all that was there by then."""
         self._client = client
         self._intake = Intake(kind, listener)
         self._pace = pace or Pace()
@@ -121,6 +123,7 @@ class Reflector(Generic[T]):
 
     async def _attempt(self) -> _End:
         if not self._version:
+            self.list_began = self._pace.clock()
             self._intake.begin_list()
             if self._streams_lists:
                 return await self._watch(_STREAMED_LIST)

@@ -48,7 +48,7 @@ def code_of(outcome: Outcome) -> str:
 
 def is_passing(outcome: Outcome) -> bool:
     """Whether the trouble is the server's, so that the same request may well succeed later."""
-    return not isinstance(outcome, Answer) or outcome.status >= 500 or outcome.status == UNAUTHORIZED  # noqa: PLR2004
+    return not isinstance(outcome, Answer) or outcome.status >= 500 or outcome.status == UNAUTHORIZED
 
 
 def may_be_done(outcome: Outcome) -> bool:

@@ -1,0 +1,158 @@
+"""Which kinds are followed, and what their objects mean to the engine: one row for each.
+
+Meaning is worked out by the pure translators of `kube`; here it only gets the name of an event. Priority classes mean
+nothing by themselves: their values go into the tasks that name them (`Priorities`).
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from entresol.engine import events
+from entresol.engine.events import Event
+from entresol.kube import resources
+from entresol.kube.bodies import Malformed, agent_of, framework_of, namespace_of, role_of
+from entresol.kube.bodies_pod import foreign_pod_of, pod_of
+from entresol.kube.bodies_task import task_of
+from entresol.kube.holdings import T
+from entresol.kube.names import full_name
+from entresol.kube.resources import Selection
+from entresol.kube.wire import Namespace, Node, PriorityClass
+from entresol.kube.wire_kinds import Framework, FrameworkRole, Task
+from entresol.kube.wire_pod import Pod
+from entresol.model.identifiers import AgentId, FrameworkId, PodId, RoleId, TaskId
+
+GLOBAL_DEFAULT = ""
+
+M = TypeVar("M")
+
+
+def uid_of(record: T) -> str:
+    """An object's UID."""
+    return record.metadata.uid
+
+
+def name_of(record: T) -> str:
+    """An object's `namespace/name`, or its bare name when it lives in no namespace."""
+    return full_name(record.metadata.namespace, record.metadata.name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind(Generic[T]):
+    """One followed kind.
+
+    Attributes:
+        name: what metrics and the debug page call it.
+        observed: the event that an object becomes; None when it becomes none.
+        gone: the event that its end becomes.
+        key: by which name the engine knows it.
+    """
+
+    name: str
+    selection: Selection
+    wire: type[T]
+    observed: Callable[[T], Event | Malformed | None]
+    gone: Callable[[T], Event | None]
+    key: Callable[[T], str] = uid_of
+
+
+@dataclass(slots=True)
+class Priorities:
+    """The values of the priority classes, by name; the global default under the empty name.
+
+    `changed` is called when a value that tasks may have been read with is another one now.
+    """
+
+    values: dict[str, int] = field(default_factory=dict)
+    changed: Callable[[], None] = lambda: None
+
+    def observe(self, record: PriorityClass) -> None:
+        """A class is there."""
+        names = (record.metadata.name, GLOBAL_DEFAULT) if record.global_default else (record.metadata.name,)
+        self._set(dict.fromkeys(names, record.value))
+
+    def remove(self, record: PriorityClass) -> None:
+        """A class is gone. Tasks that name it keep waiting with priority zero, and their pods will be refused."""
+        names = (record.metadata.name, GLOBAL_DEFAULT) if record.global_default else (record.metadata.name,)
+        for name in names:
+            self.values.pop(name, None)
+        self.changed()
+
+    def _set(self, values: Mapping[str, int]) -> None:
+        if not values.items() <= self.values.items():
+            self.values |= values
+            self.changed()
+
+
+def early_kinds(priorities: Priorities) -> tuple[Kind[Any], ...]:
+    """The kinds that must be listed before any pod is looked at."""
+    return (
+        Kind[Task](
+            name="tasks",
+            selection=resources.ALL_TASKS,
+            wire=Task,
+            observed=lambda record: _event(events.TaskObserved, task_of(record, priorities.values)),
+            gone=lambda record: events.TaskGone(TaskId(uid_of(record))),
+        ),
+        Kind[Framework](
+            name="frameworks",
+            selection=resources.ALL_FRAMEWORKS,
+            wire=Framework,
+            observed=lambda record: _event(events.FrameworkObserved, framework_of(record)),
+            gone=lambda record: events.FrameworkGone(FrameworkId(name_of(record))),
+            key=name_of,
+        ),
+        Kind[FrameworkRole](
+            name="frameworkroles",
+            selection=resources.ALL_FRAMEWORK_ROLES,
+            wire=FrameworkRole,
+            observed=lambda record: _event(events.RoleObserved, role_of(record)),
+            gone=lambda record: events.RoleGone(RoleId(name_of(record))),
+            key=name_of,
+        ),
+        Kind[Namespace](
+            name="namespaces",
+            selection=resources.ALL_NAMESPACES,
+            wire=Namespace,
+            observed=namespace_of,
+            gone=lambda record: events.NamespaceGone(name_of(record)),
+        ),
+        Kind[PriorityClass](
+            name="priorityclasses",
+            selection=resources.ALL_PRIORITY_CLASSES,
+            wire=PriorityClass,
+            observed=priorities.observe,
+            gone=priorities.remove,
+        ),
+        Kind[Node](
+            name="nodes",
+            selection=resources.ALL_NODES,
+            wire=Node,
+            observed=lambda record: _event(events.AgentObserved, agent_of(record)),
+            gone=lambda record: events.AgentGone(AgentId(name_of(record))),
+        ),
+    )
+
+
+def pod_kinds() -> tuple[Kind[Pod], Kind[Pod]]:
+    """Our pods, and those of other schedulers that take up room."""
+    return (
+        Kind[Pod](
+            name="pods",
+            selection=resources.OUR_PODS,
+            wire=Pod,
+            observed=lambda record: _event(events.PodObserved, pod_of(record)),
+            gone=lambda record: events.PodGone(PodId(uid_of(record))),
+        ),
+        Kind[Pod](
+            name="foreignpods",
+            selection=resources.FOREIGN_PODS,
+            wire=Pod,
+            observed=lambda record: _event(events.ForeignObserved, foreign_pod_of(record)),
+            gone=lambda record: events.ForeignGone(PodId(uid_of(record))),
+        ),
+    )
+
+
+def _event(event: Callable[[M], Event], meaning: M | Malformed) -> Event | Malformed:
+    return meaning if isinstance(meaning, Malformed) else event(meaning)

@@ -1,0 +1,164 @@
+"""The cluster as it is followed: every kind, from the reflectors into events.
+
+Order at the start matters twice. Pods are followed only when everything else is listed, since attempts are recovered
+from Tasks and charges from frameworks. And the engine hears `Synced`, which allows it to grant anything, only when all
+of it has been listed once, be there objects or none: on half a world every node looks empty.
+
+An object that cannot be understood is logged and counted, and what was known of it stays. It must neither stop the
+others nor vanish from the books while its pods may still run.
+
+Besides telling the engine, each kind's newest records are kept, because what we write (a pod from a Task's template, a
+status that changed) is made from them.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, NoReturn, cast
+
+from entresol.engine.events import Event, PodsListed, Synced
+from entresol.kube.bodies import Malformed
+from entresol.kube.client import KubeClient
+from entresol.kube.holdings import T
+from entresol.kube.pace import Pace
+from entresol.kube.reflector import Reflector
+from entresol.kube.wire_kinds import Framework, FrameworkRole, Task
+from entresol.kube.wire_pod import Pod
+from entresol.metrics import Stream
+from entresol.model.identifiers import PodId
+from entresol.runtime.clock import Clock
+from entresol.runtime.kinds import Kind, Priorities, early_kinds, pod_kinds
+from entresol.runtime.records import Records
+
+_log = logging.getLogger(__name__)
+
+Dispatch = Callable[[Event], None]
+
+
+class Feed(Generic[T]):
+    """One kind: its reflector, its newest records, and the events that its changes become."""
+
+    def __init__(self, kind: Kind[T], client: KubeClient, pace: Pace, dispatch: Dispatch) -> None:
+        self.kind = kind
+        self.records = Records[T](kind.key)
+        self.reflector = Reflector(client, kind.selection, kind.wire, self, pace)
+        self.listed = asyncio.Event()
+        self.on_list: Callable[[], None] = lambda: None
+        self._malformed = 0
+        self._dispatch = dispatch
+
+    def upsert(self, record: T) -> None:
+        """An object is there, or has changed."""
+        self.records.put(record)
+        event = self.kind.observed(record)
+        if isinstance(event, Malformed):
+            self._malformed += 1
+            _log.warning("%s %s is ignored: %s", event.kind, event.name, event.why)
+        elif event is not None:
+            self._dispatch(event)
+
+    def delete(self, record: T) -> None:
+        """An object is gone."""
+        self.records.drop(record)
+        event = self.kind.gone(record)
+        if event is not None:
+            self._dispatch(event)
+
+    def synced(self) -> None:
+        """A list is complete."""
+        self.listed.set()
+        self.on_list()
+
+    def tell_again(self) -> None:
+        """Say of every object once more what it means, because something else decides on that too."""
+        for record in list(self.records):
+            self.upsert(record)
+
+    def stream(self) -> Stream:
+        """How the following goes."""
+        counts = self.reflector.counts
+        return Stream(
+            age=self.reflector.age(),
+            objects=len(self.reflector.records),
+            lists=counts.lists,
+            restarts=max(0, counts.watches - 1),
+            malformed=self._malformed + counts.unreadable,
+        )
+
+
+class World:
+    """Follows everything. `run` once; the rest may be read at any time."""
+
+    def __init__(self, client: KubeClient, clock: Clock, dispatch: Dispatch) -> None:
+        pace = Pace(clock=clock.now)
+        priorities = Priorities()
+        self._dispatch = dispatch
+        self._early = [Feed(kind, client, pace, dispatch) for kind in early_kinds(priorities)]
+        self._pods = [Feed(kind, client, pace, dispatch) for kind in pod_kinds()]
+        self._by_name: dict[str, Feed[Any]] = {feed.kind.name: feed for feed in (*self._early, *self._pods)}
+        self._retelling: asyncio.Handle | None = None
+        self._synced = False
+        priorities.changed = self._priorities_changed
+        self._pods[0].on_list = self._pods_listed
+
+    @property
+    def tasks(self) -> Records[Task]:
+        """Task objects, by UID."""
+        return cast("Records[Task]", self._by_name["tasks"].records)
+
+    @property
+    def frameworks(self) -> Records[Framework]:
+        """Framework objects, by `namespace/name`."""
+        return cast("Records[Framework]", self._by_name["frameworks"].records)
+
+    @property
+    def roles(self) -> Records[FrameworkRole]:
+        """FrameworkRole objects, by name."""
+        return cast("Records[FrameworkRole]", self._by_name["frameworkroles"].records)
+
+    @property
+    def pods(self) -> Records[Pod]:
+        """Pods that name our scheduler, by UID."""
+        return self._pods[0].records
+
+    @property
+    def synced(self) -> bool:
+        """Whether everything has been listed once."""
+        return self._synced
+
+    def streams(self) -> Mapping[str, Stream]:
+        """How the following of each kind goes."""
+        return {name: feed.stream() for name, feed in self._by_name.items()}
+
+    def versions(self) -> Mapping[str, Mapping[str, str]]:
+        """The version of every object held, by kind and UID."""
+        return {
+            name: {uid: record.metadata.resource_version for uid, record in feed.reflector.records.items()}
+            for name, feed in self._by_name.items()
+        }
+
+    async def run(self) -> NoReturn:
+        """Follow everything until cancelled. Raises, as an exception group, when a kind may not be followed."""
+        async with asyncio.TaskGroup() as group:
+            for feeds in (self._early, self._pods):
+                for feed in feeds:
+                    group.create_task(feed.reflector.run(), name=f"follow {feed.kind.name}")
+                for feed in feeds:
+                    await feed.listed.wait()
+            self._synced = True
+            self._dispatch(Synced())
+        raise AssertionError("a reflector ended without an error")
+
+    def _pods_listed(self) -> None:
+        reflector = self._pods[0].reflector
+        present = frozenset(PodId(uid) for uid in reflector.records)
+        self._dispatch(PodsListed(reflector.list_began, present))
+
+    def _priorities_changed(self) -> None:
+        """Read tasks again, once for all classes that changed in one go."""
+        if self._retelling is None:
+            self._retelling = asyncio.get_running_loop().call_soon(self._retell)
+
+    def _retell(self) -> None:
+        self._retelling = None
+        self._by_name["tasks"].tell_again()
