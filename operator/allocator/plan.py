@@ -5,18 +5,20 @@ each grant had the smallest key among the heads that still fitted.
 """
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from entresol.model.identifiers import AgentId, FrameworkId, TaskId
 from entresol.model.reasons import Shortage
 from entresol.model.work import TaskClass
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Key:
+class Key(NamedTuple):
     """A holder's place in the order at one level: smaller is due first.
 
+    A tuple rather than a dataclass because the heaps of a cycle hold millions of them and compare them in C.
+
     Attributes:
-        tier: 0 while the unit stays inside the role's guarantee, 1 afterwards.
+        tier: at the role's level 0 while the unit stays inside the role's guarantee and 1 otherwise; 0 below it.
         share: the share function's value divided by the holder's weight.
         since: when its next unit began to wait; the older wait breaks a tie.
         name: the last word, so that no tie is left to chance.
@@ -101,5 +103,3 @@ class Plan:
     final: bool = False
     passes: tuple[Pass, ...] = ()
     standings: tuple[Standing, ...] = ()
-
-
