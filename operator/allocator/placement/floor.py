@@ -1,0 +1,95 @@
+"""The free room of one cycle: what the snapshot says, less what this cycle has granted.
+
+Questions about one agent are answered by a plain list of integers, exactly and at once. Questions about all agents are
+answered by arrays, into which the agents that changed since the last such question are written first. Room only ever
+shrinks here: nothing is released within a cycle.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from entresol.allocator.placement.kind import Kind, Room
+from entresol.allocator.placement.matrix import Mask, Matrix
+from entresol.model.constraints import HostPort, port_clash
+
+SOME = 64
+"""How many agents are remembered when any will do."""
+
+
+class Floor:
+    """Free amounts and host ports of every agent, by position.
+
+    Attributes:
+        matrix: the agents as the snapshot has them.
+        free: free amounts, one row per resource; exact after `synced`.
+        touches: how many units were placed on an agent in this cycle.
+    """
+
+    def __init__(self, matrix: Matrix) -> None:
+        self.matrix = matrix
+        self.free = matrix.free.copy()
+        self.touches: dict[int, int] = {}
+        self._rows = matrix.rows.copy()
+        self._ports = matrix.ports.copy()
+        self._dirty: set[int] = set()
+
+    def row(self, agent: int) -> Sequence[int]:
+        """What is free on one agent, now."""
+        return self._rows[agent]
+
+    def fits(self, kind: Kind, agent: int) -> bool:
+        """Whether amounts and host ports leave room for one unit, now; the ground is not asked again."""
+        row = self._rows[agent]
+        for i, amount in kind.pairs:
+            if row[i] < amount:
+                return False
+        return not kind.ports or port_clash(kind.ports, self._ports.get(agent, frozenset())) is None
+
+    def clashing(self, ports: tuple[HostPort, ...]) -> list[int]:
+        """The agents on which one of these host ports is taken."""
+        return [agent for agent, taken in self._ports.items() if port_clash(ports, taken)] if ports else []
+
+    def take(self, kind: Kind, agent: int) -> None:
+        """Book one unit on an agent on which it fits."""
+        touched = self.touches.get(agent, 0)
+        if not touched:
+            self._rows[agent] = self._rows[agent].copy()  # the list belongs to the matrix until now
+        row = self._rows[agent]
+        for i, amount in kind.pairs:
+            row[i] -= amount
+        self.touches[agent] = touched + 1
+        self._dirty.add(agent)
+        if kind.ports:
+            self._ports[agent] = self._ports.get(agent, frozenset()).union(kind.ports)
+
+    def synced(self) -> None:
+        """Bring the arrays up to date with the lists."""
+        if self._dirty:
+            stale = list(self._dirty)
+            self.free[:, stale] = np.array([self._rows[agent] for agent in stale], np.int64).T
+            self._dirty.clear()
+
+    def fitting(self, room: Room) -> Mask:
+        """On which agents one more unit fits, now."""
+        self.synced()
+        kind = room.kind
+        mask = kind.ground.open(self.matrix)
+        for i, amount in kind.pairs:
+            mask = mask & (self.free[i] >= amount)
+        barred = [*self.avoided(kind), *room.refused, *self.clashing(kind.ports)]
+        if barred:
+            mask = mask.copy()
+            mask[barred] = False
+        return mask
+
+    def avoided(self, kind: Kind) -> list[int]:
+        """The agents this kind avoids, as far as they exist."""
+        position = self.matrix.position
+        return [position[agent] for agent in kind.work.avoid if agent in position]
+
+    def some_fitting(self, room: Room) -> tuple[list[int], bool]:
+        """Some agents on which one more unit fits, now, and whether these are all."""
+        where = np.flatnonzero(self.fitting(room))
+        # From the far end: placements settle ties by name, so the near end is touched most.
+        return where[-SOME:].tolist(), len(where) <= SOME
