@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from entresol.metrics import TABLE
 from tests.architecture.repository import ROOT, name_of
 
 PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")})
@@ -70,6 +71,11 @@ def test_an_unknown_field_is_seen() -> None:
         "spec.wait",
         "spec.scheduler.ordre",
     ]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_metrics_on_a_page_exist(page: Path) -> None:
+    assert set(re.findall(r"\bentresol_[a-z_]+", page.read_text())) <= {row.name for row in TABLE}
 
 
 def test_the_readme_names_both_commands_on_its_first_screen() -> None:

@@ -1,0 +1,34 @@
+"""Writes the generated pages: `python -m scripts.docs`, called by `make docs`.
+
+Each page is what one module of the product prints about itself, so that a page cannot know more than the code.
+"""
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+PAGES: Mapping[str, str] = {"docs/metrics.md": "entresol.metrics"}
+"""Page -> the module whose `python -m` prints it."""
+
+
+def render(module: str) -> str:
+    """What the module prints; its failure is ours."""
+    command = [sys.executable, "-m", module]
+    return subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+
+
+def main() -> None:
+    """Writes every page that changed, and says which."""
+    for page, module in PAGES.items():
+        path = ROOT / page
+        text = render(module)
+        if not path.exists() or path.read_text() != text:
+            path.write_text(text)
+            print(f"{page}: written")
+
+
+if __name__ == "__main__":
+    main()
