@@ -1,0 +1,104 @@
+"""What must always be true of the engine's books, worked out anew from their parts.
+
+Tests ask after every step; a running operator can be asked through its debug endpoint. Each violation is a sentence, so
+that a failing property test says what broke. A limit may honestly be passed and an agent over-full (a limit is lowered,
+a Node shrinks, somebody else binds a pod), so those two are judged where grants are made, not here.
+"""
+
+from collections.abc import Iterator
+
+from entresol.engine.ledger import NOTHING, Holding
+from entresol.engine.lives import key_of
+from entresol.engine.offers import key_of as offer_key
+from entresol.engine.state import Entry, State
+from entresol.model.identifiers import AgentId, FrameworkId, RoleId, TaskId, namespace_of
+from entresol.model.resources import Resources
+
+
+def violations(state: State) -> list[str]:
+    """Everything that is wrong; empty when the books are in order."""
+    return [
+        *_sums(state),
+        *_denominator(state),
+        *_tasks(state),
+        *_holdings(state),
+        *_offers(state),
+    ]
+
+
+def _sums(state: State) -> Iterator[str]:
+    roles: dict[RoleId, Resources] = {}
+    namespaces: dict[tuple[RoleId, str], Resources] = {}
+    frameworks: dict[FrameworkId, Resources] = {}
+    on_agents: dict[AgentId, list[Resources]] = {}
+    for _, holding in state.ledger.items():
+        if holding.agent is not None:
+            parts = on_agents.setdefault(holding.agent, [NOTHING, NOTHING])
+            parts[holding.charge is None] += holding.amount
+        if holding.charge is not None:
+            role, framework = holding.charge.role, holding.charge.framework
+            roles[role] = roles.get(role, NOTHING) + holding.amount
+            frameworks[framework] = frameworks.get(framework, NOTHING) + holding.amount
+            pair = (role, namespace_of(framework))
+            namespaces[pair] = namespaces.get(pair, NOTHING) + holding.amount
+    if roles != dict(state.ledger.by_role()):
+        yield "the roles' sums differ from their holdings"
+    if frameworks != dict(state.ledger.by_framework()):
+        yield "the frameworks' sums differ from their holdings"
+    for role in roles:
+        if {name: held for (holder, name), held in namespaces.items() if holder == role} != state.ledger.namespaces(role):
+            yield f"the namespaces' sums of role {role} differ from their holdings"
+    for agent, (ours, foreign) in on_agents.items():
+        usage = state.ledger.usage(agent)
+        if (usage.ours, usage.foreign) != (ours, foreign):
+            yield f"what is on agent {agent} differs from its holdings"
+
+
+def _denominator(state: State) -> Iterator[str]:
+    anew: dict[str, int] = {}
+    for view in state.cluster.views():
+        for name, amount in state.cluster.contribution(view.agent.id):
+            anew[name] = anew.get(name, 0) + amount
+    if Resources.of(anew) != state.cluster.totals():
+        yield "the denominator differs from its agents"
+
+
+def _tasks(state: State) -> Iterator[str]:
+    for task, entry in state.entries.items():
+        waits = task in state.backlog
+        if entry.live is not None and state.ledger.get(key_of(task, entry.live.number)) is None:
+            yield f"task {task} runs without a holding"
+        if waits and (entry.live is not None or entry.over or entry.gone):
+            yield f"task {task} waits although it runs, is over, or is gone"
+        if entry.over and entry.live is not None:
+            yield f"task {task} is over and still runs"
+        if not entry.task.plain and entry.record.failures > entry.task.max_attempts:
+            yield f"task {task} was charged more often than it may fail"
+        yield from _indexed(state, task, entry)
+    for place in state.backlog.places():
+        if place.unit.task not in state.entries:
+            yield f"task {place.unit.task} waits but is unknown"
+
+
+def _indexed(state: State, task: TaskId, entry: Entry) -> Iterator[str]:
+    on = [agent for agent, there in state.by_agent.items() if task in there]
+    expected = [entry.live.agent] if entry.live is not None and entry.live.agent is not None else []
+    if on != expected:
+        yield f"task {task} is indexed on agents {on}, it is on {expected}"
+
+
+def _holdings(state: State) -> Iterator[str]:
+    lives = {key_of(task, entry.live.number) for task, entry in state.entries.items() if entry.live is not None}
+    strays = {key_of(pod.owner or TaskId(pod.id), pod.attempt) for pod in state.pods.values() if not pod.over}
+    offers = {offer_key(offer) for offer in state.offers}
+    for key, holding in state.ledger.items():
+        foreign = holding.charge is None and key.startswith("foreign/")
+        if not foreign and key not in lives and key not in strays and key not in offers:
+            yield f"holding {key} belongs to nothing"
+
+
+def _offers(state: State) -> Iterator[str]:
+    for offer, _ in state.offers.values():
+        held: Holding | None = state.ledger.get(offer_key(offer.id))
+        if held is None or held.amount != offer.amount or held.agent != offer.agent:
+            yield f"offer {offer.id} is not held as it was made"
