@@ -4,6 +4,8 @@ The words are the server's own. Codes alone do not tell a full quota from a forb
 message, unchanged since Kubernetes 1.3, speaks of the quota; a namespace that is going away says so by a cause.
 """
 
+from dataclasses import dataclass
+
 from entresol.engine.events import Refusal
 from entresol.kube.answers import Answer, Lost, Outcome, status_of
 from entresol.kube.wire import Status
@@ -20,15 +22,23 @@ _QUOTA_WORDS = ("exceeded quota", "insufficient quota", "status unknown for quot
 _TERMINATING = "NamespaceTerminating"
 
 
-def refusal_of(outcome: Outcome, *, missing: Refusal) -> tuple[Refusal, str]:
-    """What a request that failed for good comes to, and the server's words for it.
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A deed that will not happen, and the server's words for why."""
+
+    refusal: Refusal
+    words: str
+
+
+def refusal_of(outcome: Outcome, *, missing: Refusal) -> Refused:
+    """What a failed request comes to when it is not sent again.
 
     `missing` is what a 404 means: the namespace's end for a create, the object's own for everything else.
     """
     if isinstance(outcome, Lost):
-        return Refusal.UNAVAILABLE, outcome.reason
+        return Refused(Refusal.UNAVAILABLE, outcome.reason)
     status = status_of(outcome)
-    return _refusal(outcome, status, missing), status.message
+    return Refused(_refusal(outcome, status, missing), status.message)
 
 
 def _refusal(answer: Answer, status: Status, missing: Refusal) -> Refusal:
