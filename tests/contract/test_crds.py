@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
+from tests.support.changes import CHANGES
 from tests.support.definitions import INT_OR_STRING, PRESERVE, Definition, Schema, definitions, field, walk
+from tests.support.refusals import REFUSED
 
 DEFINITIONS = definitions()
 KINDS = sorted(DEFINITIONS)
@@ -208,6 +210,17 @@ def test_a_rule_says_what_is_allowed(rule: dict[str, Any]) -> None:
     assert not rule["message"].endswith(".")
     assert "\n" not in rule["message"]
     assert set(rule) <= {"rule", "message", "fieldPath"}
+
+
+@pytest.mark.parametrize("rule", EVERY_RULE)
+def test_a_rule_is_broken_by_an_object_in_the_tables(rule: dict[str, Any]) -> None:
+    """The tables run against the real API server in `tests/e2e/test_crds.py`."""
+    wanted = [*(case.want for case in REFUSED.values()), *(case.want for case in CHANGES.values() if case.want)]
+    assert any(want in rule["message"] for want in wanted)
+
+
+def test_at_least_forty_objects_are_refused() -> None:
+    assert len(REFUSED) >= 40
 
 
 @pytest.mark.parametrize(("definition", "column"), EVERY_COLUMN)
