@@ -97,7 +97,7 @@ class Connection:
     def from_kubeconfig(cls, file: str | None = None, context: str | None = None) -> Self:
         """Connect as kubectl would with this file and context; without them, with its defaults.
 
-        Raises ValueError, in the loader's words, when the file or the context is unusable.
+        Raises ValueError, in the loader's words, when the file, its context or its certificates are unusable.
         """
         # Imported here: it costs half a second and 41 MB that a pod, which has no kubeconfig, need not pay.
         from kubernetes.client import Configuration  # noqa: PLC0415
@@ -106,32 +106,33 @@ class Connection:
         config = Configuration()
         try:
             load_kube_config(file, context, client_configuration=config, persist_config=False)  # type: ignore[no-untyped-call]
-        except ConfigException as error:
+            tls = None
+            if config.host.startswith("https:"):
+                pair = (config.cert_file, config.key_file) if config.cert_file else None
+                tls = tls_context(config.ssl_ca_cert, verify=bool(config.verify_ssl), pair=pair)
+        except (ConfigException, OSError) as error:  # a certificate that cannot be read is an OSError
             raise ValueError(f"kubeconfig must be usable: {error}") from error
 
         def token() -> str:
             return (config.get_api_key_with_prefix("BearerToken") or "").removeprefix("Bearer ")
 
-        tls = None
-        if config.host.startswith("https:"):
-            tls = tls_context(config.ssl_ca_cert, verify=bool(config.verify_ssl))
-            if config.cert_file:
-                tls.load_cert_chain(config.cert_file, config.key_file)
-        return cls(
-            config.host.rstrip("/"),
-            tls,
-            Bearer(token if "BearerToken" in config.api_key else None),
-            config.tls_server_name or None,
-            config.proxy or None,
-        )
+        bearer = Bearer(token if "BearerToken" in config.api_key else None)
+        return cls(config.host.rstrip("/"), tls, bearer, config.tls_server_name or None, config.proxy or None)
 
 
-def tls_context(authority: str | None, *, verify: bool = True) -> ssl.SSLContext:
-    """Return a context that trusts the authority in this file, or the system's without one."""
+def tls_context(
+    authority: str | None, *, verify: bool = True, pair: tuple[str, str | None] | None = None
+) -> ssl.SSLContext:
+    """Return a context that trusts the authority in this file, or the system's without one.
+
+    `pair` are the files of a client certificate and its key. Raises OSError when a file cannot be used.
+    """
     context = ssl.create_default_context(cafile=authority)
     # Python 3.13 refuses authorities without a key identifier, and several managed clusters issue such.
     context.verify_flags &= ~ssl.VerifyFlags.VERIFY_X509_STRICT
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+    if pair:
+        context.load_cert_chain(*pair)
     return context

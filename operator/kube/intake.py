@@ -58,7 +58,7 @@ class Intake(Generic[T]):
     def page(self, body: bytes) -> ListMeta:
         """Take in a page of a list. Raises msgspec.DecodeError when it is none."""
         page = _page.decode(body)
-        for item in page.items:
+        for item in page.items or ():
             self._observe(item)
         return page.metadata
 
@@ -78,6 +78,8 @@ class Intake(Generic[T]):
             case "BOOKMARK":
                 self.counts.bookmarks += 1
                 meta = _headed.decode(event.object).metadata
+                if not meta.resource_version:
+                    raise msgspec.DecodeError("a bookmark without a version")
                 return Progress(meta.resource_version, meta.annotations.get(INITIAL_EVENTS_END) == "true")
             case "ERROR":
                 return _status.decode(event.object)

@@ -4,8 +4,9 @@ Measured on one core, aiohttp on HTTP/1.1 with a few dozen connections makes thr
 requests as the generated clients, and several connections spread over several API servers. Deeds and streams
 have pools of their own, so that neither watches nor long lists keep a Binding waiting.
 
-An answer of any status is an `Answer`, no answer is a `Lost`. Nothing is retried here: only the caller knows
-whether a deed may be done twice. This module knows no kind and no verb.
+An answer of any status is an `Answer`, no answer is a `Lost`. No deed is repeated here, because only the caller
+knows whether it may be done twice; what may always be (GET, DELETE), aiohttp repeats once when a kept connection
+turns out to be broken. This module knows no kind and no verb.
 """
 
 from collections.abc import AsyncIterator

@@ -143,15 +143,18 @@ class PriorityClass(Wire, frozen=True):
 class ListMeta(Wire, frozen=True):
     """Head of a list page; a `continue_` token means that more pages follow."""
 
-    resource_version: str = ""
+    resource_version: str
     continue_: str = msgspec.field(name="continue", default="")
 
 
 class ListPage(Wire, frozen=True):
-    """One page of a list. Items stay undecoded, so that one unreadable object cannot hide the others."""
+    """One page of a list. Items stay undecoded, so that one unreadable object cannot hide the others.
 
-    metadata: ListMeta = ListMeta()
-    items: tuple[msgspec.Raw, ...] = ()
+    Both fields are required: whatever else an answer may be, it must not be taken for a list of nothing.
+    """
+
+    metadata: ListMeta
+    items: tuple[msgspec.Raw, ...] | None
 
 
 class WatchLine(Wire, frozen=True):

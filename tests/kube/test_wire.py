@@ -91,7 +91,7 @@ def test_odd_spellings() -> None:
     assert task.status.pod_uid == "u"
     assert task.status.last_attempt is not None
     assert task.status.last_attempt.exit_code == 0
-    page = msgspec.json.decode(b'{"metadata":{"continue":"t"},"items":[{"a":1}]}', type=ListPage)
+    page = msgspec.json.decode(b'{"metadata":{"resourceVersion":"1","continue":"t"},"items":[{"a":1}]}', type=ListPage)
     assert page.metadata.continue_ == "t"
 
 
