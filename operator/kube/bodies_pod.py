@@ -14,6 +14,7 @@ from entresol.kube.names import (
     GROUP,
     ROLE,
     RUNTIME,
+    RUNTIME_FIELD,
     attempt_in,
     full_name,
 )
@@ -27,9 +28,6 @@ from entresol.model.identifiers import AgentId, FrameworkId, PodId, RoleId, Task
 from entresol.model.policy import Urgency
 from entresol.model.resources import Resources
 from entresol.model.tasks import Charge, ForeignPod, Phase, Pod, Task
-
-RUNTIME_FIELD = f"metadata.annotations[{RUNTIME}]"
-"""How a run time that cannot be read is named among the unsupported fields."""
 
 _PHASES = {phase.value: phase for phase in Phase} | {"": Phase.PENDING}
 

@@ -36,6 +36,9 @@ TASK = f"{GROUP}/task"
 RUNTIME = f"{GROUP}/expected-runtime"
 """Annotation of a plain pod, written by its author: how long it is expected to run."""
 
+RUNTIME_FIELD = f"metadata.annotations[{RUNTIME}]"
+"""How a run time that cannot be read is named among the unsupported fields."""
+
 DEFAULT_FRAMEWORK = "default"
 """The framework of pods that name none; it exists in every namespace without an object."""
 

@@ -39,10 +39,20 @@ class RoleSpec(Wire, frozen=True):
     namespaces: RoleNamespaces = RoleNamespaces()
 
 
-class KindStatus(Wire, frozen=True):
-    """The part of a status that every kind has; figures are published, never read back."""
+class RoleStatus(Wire, frozen=True):
+    """What is published of a role: read back only to be compared with what should be, so nothing can be minted here.
+
+    Counts are None when absent, so that a zero is written.
+    """
 
     observed_generation: int = 0
+    allocated: Mapping[str, Quantity] = {}
+    dominant_share: str = ""
+    dominant_resource: str = ""
+    entitlement: str = ""
+    floor: str = ""
+    pending_tasks: int | None = None
+    frameworks: int | None = None
     conditions: tuple[Condition, ...] = ()
 
 
@@ -51,7 +61,7 @@ class FrameworkRole(Wire, frozen=True):
 
     metadata: ObjectMeta = ObjectMeta()
     spec: RoleSpec = RoleSpec()
-    status: KindStatus = KindStatus()
+    status: RoleStatus = RoleStatus()
 
 
 class SchedulerChoice(Wire, frozen=True):
@@ -72,12 +82,49 @@ class FrameworkSpec(Wire, frozen=True):
     scheduler: SchedulerChoice = SchedulerChoice()
 
 
+class TaskCounts(Wire, frozen=True):
+    """Tasks and plain pods by state; None when absent, so that a zero is written."""
+
+    pending: int | None = None
+    staging: int | None = None
+    starting: int | None = None
+    running: int | None = None
+    finished: int | None = None
+    failed: int | None = None
+    killed: int | None = None
+    error: int | None = None
+    unreachable: int | None = None
+
+
+class HeadStatus(Wire, frozen=True):
+    """The task at the head of a framework's queue, and why it waits."""
+
+    task: str = ""
+    reason: str = ""
+    message: str = ""
+    since: str = ""
+
+
+class FrameworkStatus(Wire, frozen=True):
+    """What is published of a framework: read back only to be compared with what should be."""
+
+    observed_generation: int = 0
+    role: str = ""
+    tasks: TaskCounts = TaskCounts()
+    allocated: Mapping[str, Quantity] = {}
+    dominant_share: str = ""
+    dominant_resource: str = ""
+    entitlement: str = ""
+    head: HeadStatus | None = None
+    conditions: tuple[Condition, ...] = ()
+
+
 class Framework(Wire, frozen=True):
     """A tenant's scheduler, namespaced."""
 
     metadata: ObjectMeta = ObjectMeta()
     spec: FrameworkSpec = FrameworkSpec()
-    status: KindStatus = KindStatus()
+    status: FrameworkStatus = FrameworkStatus()
 
 
 class FrameworkReference(Wire, frozen=True):
