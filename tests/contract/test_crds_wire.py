@@ -1,4 +1,4 @@
-"""The definitions and the structures that read them are one thing, in both directions.
+"""The definitions and the structures that read and write them are one thing, in both directions.
 
 A field that only the definition has would be accepted and ignored; a field that only the structure has would never
 arrive. What a user leaves to Entresol (a template, an environment) is read raw and so compared no further.
