@@ -3,8 +3,7 @@
 A container that fails is the user's failure and counts against `maxAttempts`. Whatever ended the pod from outside
 (eviction, a lost node, a kubelet that refused it, a deletion) does not. The order matters: a killed container shows
 exit code 137 whoever killed it, so what the cluster says of the pod comes before what its containers say; and a pod
-that succeeded did so even if its node was being drained (decisions.md 10; the kubelet's words were seen running, see
-real-node.md 9).
+that succeeded did so even if its node was being drained (decisions.md 10; the kubelet's words were seen on a real one).
 """
 
 from collections.abc import Callable

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from entresol.metrics import TABLE
-from tests.architecture.repository import ROOT, name_of
+from tests.architecture.repository import ROOT, name_of, sources
 
 PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")})
 TARGETS = frozenset(re.findall(r"^([a-z][a-z0-9]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
@@ -88,3 +88,14 @@ def test_make_help_lists_every_target() -> None:
         ["make", "--no-print-directory", "help"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert set(re.findall(r"^  make (\w+)", listed.stdout, re.MULTILINE)) == TARGETS - {"binaries"}
+
+
+def test_sources_refer_to_pages_that_exist() -> None:
+    """A comment that names a page names one of ours, in docs/ or at the root."""
+    pages = {page.name for page in PAGES}
+    named = {
+        name_of(path): missing
+        for path in sources("operator", "devcluster", "scripts", "tests")
+        if (missing := set(re.findall(r"\b[\w-]+\.md\b", path.read_text())) - pages)
+    }
+    assert named == {}
