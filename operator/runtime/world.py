@@ -97,7 +97,8 @@ class World:
         self._pods = [Feed(kind, client, pace, dispatch) for kind in pod_kinds()]
         self._by_name: dict[str, Feed[Any]] = {feed.kind.name: feed for feed in (*self._early, *self._pods)}
         self._retelling: asyncio.Handle | None = None
-        self._synced = False
+        self.whole = asyncio.Event()
+        """Set when everything has been listed once."""
         priorities.changed = self._priorities_changed
         self._pods[0].on_list = self._pods_listed
 
@@ -121,14 +122,14 @@ class World:
         """Pods that name our scheduler, by UID."""
         return self._pods[0].records
 
-    @property
-    def synced(self) -> bool:
-        """Whether everything has been listed once."""
-        return self._synced
-
     def streams(self) -> Mapping[str, Stream]:
         """How the following of each kind goes."""
         return {name: feed.stream() for name, feed in self._by_name.items()}
+
+    def problems(self) -> Mapping[str, str]:
+        """Why a kind cannot be followed at the moment, in words, for those that cannot."""
+        every = ((name, feed.reflector.problem) for name, feed in self._by_name.items())
+        return {name: problem for name, problem in every if problem}
 
     def versions(self) -> Mapping[str, Mapping[str, str]]:
         """The version of every object held, by kind and UID."""
@@ -145,7 +146,7 @@ class World:
                     group.create_task(feed.reflector.run(), name=f"follow {feed.kind.name}")
                 for feed in feeds:
                     await feed.listed.wait()
-            self._synced = True
+            self.whole.set()
             self._dispatch(Synced())
         raise AssertionError("a reflector ended without an error")
 

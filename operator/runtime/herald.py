@@ -1,0 +1,113 @@
+"""Tells people, by Kubernetes Events, within bounds.
+
+Events are courtesy: whatever somebody must act on is in a status too. So they are the first thing to give way. A token
+bucket bounds their rate; in a burst the rest is dropped and counted, and so is what a slow API server does not take.
+Nothing is sent twice: an Event that got no answer is gone.
+
+A task that goes on waiting for the same reason says so once.
+"""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import NoReturn
+
+from entresol import metrics
+from entresol.engine.effects import Announce, Scheduled, Unscheduled
+from entresol.kube.announcements import Subject, event_body, subject_pod, subject_task
+from entresol.kube.answers import Answer
+from entresol.kube.client import KubeClient
+from entresol.kube.wire_kinds import Task
+from entresol.kube.wire_pod import Pod
+from entresol.metrics import Metrics
+from entresol.model.identifiers import TaskId
+from entresol.runtime.budget import TokenBucket
+from entresol.runtime.courier import Courier
+from entresol.runtime.records import Records
+
+WRITERS = 2
+_QUEUE = 1000
+_REMEMBERED = 100_000
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """What Events are written with. `instance` names this process to their readers."""
+
+    client: KubeClient
+    courier: Courier
+    metrics: Metrics
+    tasks: Records[Task]
+    pods: Records[Pod]
+    now: Callable[[], float]
+    instance: str
+
+
+class Herald:
+    """News in, Events out. `run` must be running for any to be written."""
+
+    def __init__(self, voice: Voice, budget: TokenBucket) -> None:
+        self._voice = voice
+        self._budget = budget
+        self._queue: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(_QUEUE)
+        self._waits: OrderedDict[TaskId, tuple[str, str]] = OrderedDict()
+
+    def announce(self, effect: Announce) -> None:
+        """Tell news about a task."""
+        if self._is_repetition(effect):
+            return
+        about = self._subject(effect.task)
+        if about is None:
+            return
+        self.tell(about.namespace, lambda: event_body(effect.news, about, self._voice.instance, self._voice.now()))
+
+    def tell(self, namespace: str, body: Callable[[], bytes]) -> None:
+        """Write an Event, unless there are too many; `body` is only made if not."""
+        if self._queue.full() or not self._budget.take():
+            self._voice.metrics.add(metrics.EVENTS_DROPPED)
+            return
+        self._queue.put_nowait((namespace, body()))
+
+    async def run(self) -> NoReturn:
+        """Write Events until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            for _ in range(WRITERS):
+                group.create_task(self._write(), name="Events")
+        raise AssertionError("a writer of Events ended without an error")
+
+    async def _write(self) -> NoReturn:
+        voice = self._voice
+        while True:
+            namespace, body = await self._queue.get()
+            outcome = await voice.courier.send("event", partial(voice.client.create_event, namespace, body))
+            if isinstance(outcome, Answer) and outcome.ok:
+                voice.metrics.add(metrics.EVENTS_WRITTEN)
+            else:
+                voice.metrics.add(metrics.EVENTS_DROPPED)
+                _log.debug("an Event was not written: %s", outcome)
+
+    def _is_repetition(self, effect: Announce) -> bool:
+        match effect.news:
+            case Unscheduled(waiting):
+                said = (waiting.reason.value, waiting.detail)
+                if self._waits.get(effect.task) == said:
+                    return True
+                self._waits[effect.task] = said
+                if len(self._waits) > _REMEMBERED:
+                    self._waits.popitem(last=False)
+            case Scheduled():
+                self._waits.pop(effect.task, None)
+            case _:
+                pass
+        return False
+
+    def _subject(self, task: TaskId) -> Subject | None:
+        record = self._voice.tasks.get(task)
+        if record is not None:
+            return subject_task(record.metadata)
+        pod = self._voice.pods.get(task)
+        return subject_pod(pod.metadata) if pod is not None else None

@@ -1,0 +1,178 @@
+"""Writes statuses, as few as will do.
+
+The engine says whose status may need writing; the agenda holds the names; the page is rendered when it is sent, and
+nothing is sent when nothing is new. One write per object at a time, and its answer is the newest record of the object,
+so the next one is compared with that.
+
+A status is the durable memory of attempts, so one case is not lazy: before a second attempt's pod is created its number
+must be written (`record`), and the executor waits for it.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import NoReturn
+
+from entresol import metrics
+from entresol.engine.effects import PublishFramework, PublishRole, PublishTask
+from entresol.engine.events import Refusal
+from entresol.kube.answers import Answer, Outcome
+from entresol.kube.pace import Backoff, Pace
+from entresol.metrics import Metrics
+from entresol.model.identifiers import TaskId
+from entresol.runtime.agenda import Agenda, Name, Sort
+from entresol.runtime.courier import Courier, code_of, is_passing
+from entresol.runtime.crash import BEFORE_STATUS, Crash
+from entresol.runtime.pages import Page, Pages
+from entresol.runtime.refusals import Refused, refusal_of
+
+FIGURES_SECONDS = 1.0
+"""Figures of one framework or role are written at most so often."""
+
+_REREADS = 5
+_log = logging.getLogger(__name__)
+
+Publish = PublishTask | PublishFramework | PublishRole
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """What statuses are written with. `writers` bounds the writes at the same time."""
+
+    pages: Pages
+    courier: Courier
+    metrics: Metrics
+    crash: Crash
+    now: Callable[[], float]
+    writers: int
+    pace: Pace = Pace(first=0.5, most=10.0)
+
+
+class Publisher:
+    """Names in, writes out. `run` must be running for anything to be written but records."""
+
+    def __init__(self, agenda: Agenda, press: Press) -> None:
+        self._agenda = agenda
+        self._press = press
+        self._woken = asyncio.Event()
+        self._released: dict[Name, asyncio.Event] = {}
+        self._written: dict[Name, float] = {}
+        self._failures: dict[Name, Backoff] = {}
+
+    def mark(self, effect: Publish) -> None:
+        """Somebody's status may need writing."""
+        match effect:
+            case PublishTask(task, urgent=True):
+                self._agenda.urgent(Name(Sort.TASK, task))
+            case PublishTask(task):
+                self._agenda.news(Name(Sort.TASK, task), self._press.pages.framework_of(task))
+            case PublishFramework(framework):
+                self._mark_figures(Name(Sort.FRAMEWORK, framework))
+            case PublishRole(role):
+                self._mark_figures(Name(Sort.ROLE, role))
+        self._woken.set()
+
+    async def record(self, task: TaskId) -> Refused | None:
+        """Write a task's status now, and return when it is in the cluster, or why it never will be."""
+        name = Name(Sort.TASK, task)
+        while not self._agenda.take(name):
+            await self._released.setdefault(name, asyncio.Event()).wait()
+        try:
+            backoff = Backoff(self._press.pace)
+            while True:
+                outcome = await self._write(name)
+                if outcome is None or not is_passing(outcome):
+                    break
+                await self._press.pace.sleep(backoff.next())
+        finally:
+            self._release(name)
+        if outcome is None or (isinstance(outcome, Answer) and outcome.ok):
+            return None
+        return refusal_of(outcome, missing=Refusal.GONE)
+
+    async def run(self) -> NoReturn:
+        """Write what is due until cancelled."""
+        free = asyncio.Semaphore(self._press.writers)
+        async with asyncio.TaskGroup() as group:
+            while True:
+                await free.acquire()
+                name = await self._next()
+                group.create_task(self._serve(name, free), name=f"status of {name.sort.value} {name.id}")
+
+    def _mark_figures(self, name: Name) -> None:
+        self._agenda.later(name, self._written.get(name, -FIGURES_SECONDS) + FIGURES_SECONDS)
+
+    async def _next(self) -> Name:
+        while (name := self._agenda.next()) is None:
+            self._woken.clear()
+            try:
+                async with asyncio.timeout(self._agenda.pause()):
+                    await self._woken.wait()
+            except TimeoutError:
+                pass
+        return name
+
+    async def _serve(self, name: Name, free: asyncio.Semaphore) -> None:
+        retry: float | None = None
+        try:
+            outcome = await self._write(name)
+            if outcome is not None and is_passing(outcome):
+                retry = self._failures.setdefault(name, Backoff(self._press.pace)).next()
+            else:
+                self._failures.pop(name, None)
+        except Exception:  # noqa: BLE001
+            # One object that cannot be rendered or read must not stop the statuses of all others.
+            _log.exception("the status of %s %s cannot be written", name.sort.value, name.id)
+        finally:
+            if name.sort is not Sort.TASK:
+                self._written[name] = self._press.now()
+            self._release(name)
+            free.release()
+        if retry is not None:
+            self._agenda.later(name, self._press.now() + retry)
+
+    async def _write(self, name: Name) -> Outcome | None:
+        """Render and send; None when there was nothing to write."""
+        press, kind = self._press, name.sort.value
+        outcome: Outcome | None = None
+        for _ in range(_REREADS):
+            page = press.pages.render(name, press.now())
+            if page is None:
+                press.metrics.add(metrics.STATUS_SPARED, kind)
+                return None
+            press.crash(BEFORE_STATUS)
+            outcome = await press.courier.send("status", page.send)
+            press.metrics.add(metrics.STATUS_WRITES, kind, code_of(outcome))
+            if isinstance(outcome, Answer) and outcome.ok:
+                page.learn(outcome.body)
+            elif await self._conflicts(outcome, page):
+                continue
+            elif not is_passing(outcome) and not _is(outcome, HTTPStatus.NOT_FOUND):
+                _log.error(
+                    "the status of %s %s is refused: %s", kind, name.id, refusal_of(outcome, missing=Refusal.GONE)
+                )
+            return outcome
+        return outcome
+
+    async def _conflicts(self, outcome: Outcome, page: Page) -> bool:
+        """Whether the object had changed meanwhile and is known anew, so that the page should be rendered again."""
+        if page.reread is None or not _is(outcome, HTTPStatus.CONFLICT):
+            return False
+        newest = await self._press.courier.send("get", page.reread)
+        if not isinstance(newest, Answer) or not newest.ok:
+            return False
+        page.learn(newest.body)
+        return True
+
+    def _release(self, name: Name) -> None:
+        self._agenda.done(name)
+        self._woken.set()
+        released = self._released.pop(name, None)
+        if released is not None:
+            released.set()
+
+
+def _is(outcome: Outcome, status: HTTPStatus) -> bool:
+    return isinstance(outcome, Answer) and outcome.status == status
