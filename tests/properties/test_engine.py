@@ -52,6 +52,7 @@ class EngineMachine(RuleBasedStateMachine):
         self.names = 0
         self.over: dict[TaskId, str] = {}
         self.succeeded: dict[TaskId, int] = {}
+        self.late: deque[CreatePod] = deque()
         self.start()
 
     # --- the operator ---------------------------------------------------------------------------------------------
@@ -215,13 +216,23 @@ class EngineMachine(RuleBasedStateMachine):
         del self.publish[name]
         self.write(name)
 
-    @rule(deeds_sent=st.integers(0, 2))
-    def the_operator_is_killed(self, deeds_sent: int) -> None:
-        """Some deeds are on their way already: the server carries them out, and nobody hears the answer."""
-        for deed in list(self.deeds)[:deeds_sent]:
-            if isinstance(deed, CreatePod) and not deed.record_first:
-                self.store(deed)
+    @rule(sent=st.integers(0, 2), late=st.booleans())
+    def the_operator_is_killed(self, sent: int, late: bool) -> None:
+        """Some deeds are on their way already: the server carries them out, now or later, and nobody hears of it."""
+        for deed in list(self.deeds)[:sent]:
+            if isinstance(deed, CreatePod):
+                if deed.record_first:
+                    self.write(deed.task)
+                if late:
+                    self.late.append(deed)
+                else:
+                    self.store(deed)
         self.start()
+
+    @precondition(lambda self: self.late)
+    @rule()
+    def a_create_of_a_dead_operator_lands(self) -> None:
+        self.store(self.late.popleft())
 
     # --- the API server ---------------------------------------------------------------------------------------------
 
@@ -338,6 +349,6 @@ class EngineMachine(RuleBasedStateMachine):
 
 
 EngineMachine.TestCase.settings = settings(
-    max_examples=80, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
+    max_examples=80, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, report_multiple_bugs=False,
 )
 TestEngine = EngineMachine.TestCase
