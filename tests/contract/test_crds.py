@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.changes import CHANGES
+from tests.support.amendments import CHANGES
 from tests.support.definitions import INT_OR_STRING, PRESERVE, Definition, Schema, definitions, field, walk
 from tests.support.refusals import REFUSED
 

@@ -13,8 +13,8 @@ from devcluster.api import ApiError
 from devcluster.cluster import Cluster
 from devcluster.options import Options
 from tests.e2e.patience import eventually
+from tests.support.amendments import CHANGES, TAKEN, Change, Taken
 from tests.support.bodies import NAMESPACE, Object, framework, role, short
-from tests.support.changes import CHANGES, TAKEN, Change, Taken
 from tests.support.definitions import CRDS, definitions, walk
 from tests.support.refusals import REFUSED, Refused
 from tests.support.shows import at
