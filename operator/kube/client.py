@@ -9,11 +9,10 @@ from contextlib import AbstractAsyncContextManager
 from typing import Self
 from urllib.parse import quote, urlencode
 
-import msgspec
-
 from entresol.kube import calls
 from entresol.kube.answers import Outcome
 from entresol.kube.connection import Connection
+from entresol.kube.deeds import delete_body
 from entresol.kube.resources import Resource, Selection
 from entresol.kube.transport import Request, Timeouts, Transport
 
@@ -55,23 +54,22 @@ class KubeClient:
         `grace_seconds` None leaves the grace to the pod. Zero removes the object at once, without waiting for
         a kubelet: only for pods whose node is gone.
         """
-        return await self._do(calls.DELETE_POD, namespace, name, body=_delete_options(uid, grace_seconds))
+        return await self._do(calls.DELETE_POD, namespace, name, body=delete_body(uid, grace_seconds))
 
     async def patch_pod_status(self, namespace: str, name: str, patch: bytes) -> Outcome:
-        """Merge into a pod's status strategically: conditions are merged by their type."""
+        """Merge into a pod's status strategically: conditions are merged by their type.
+
+        A UID in the patch's metadata that is another pod's is refused with 422, another resource version with 409.
+        """
         return await self._do(calls.PATCH_POD_STATUS, namespace, name, body=patch)
 
-    async def patch_status(
-        self, resource: Resource, key: tuple[str, str], patch: bytes, *, uid: str = "", resource_version: str = ""
-    ) -> Outcome:
+    async def patch_status(self, resource: Resource, key: tuple[str, str], patch: bytes) -> Outcome:
         """Merge into the status of the Task, Framework or FrameworkRole at `key` (namespace, name).
 
-        `patch` is a JSON merge patch. With `uid` or `resource_version` it applies only to that object, or to
-        that version of it, and is refused otherwise.
+        `patch` is a JSON merge patch. What is meant for one object alone must carry its resource version, which
+        is refused with 409 when it is another one's or outdated: a UID is silently ignored here.
         """
-        namespace, name = key
-        body = _with_preconditions(patch, uid, resource_version) if uid or resource_version else patch
-        return await self._do(calls.PATCH_STATUS[resource], namespace, name, body=body)
+        return await self._do(calls.PATCH_STATUS[resource], *key, body=patch)
 
     async def get_task(self, namespace: str, name: str) -> Outcome:
         """Read a Task back."""
@@ -79,7 +77,7 @@ class KubeClient:
 
     async def delete_task(self, namespace: str, name: str, uid: str) -> Outcome:
         """Delete the Task of this name and UID; its pods follow by their owner references."""
-        return await self._do(calls.DELETE_TASK, namespace, name, body=_delete_options(uid, None))
+        return await self._do(calls.DELETE_TASK, namespace, name, body=delete_body(uid))
 
     async def create_event(self, namespace: str, body: bytes) -> Outcome:
         """Create an Event (events.k8s.io/v1)."""
@@ -107,17 +105,3 @@ class KubeClient:
 def _select(selection: Selection, parameters: Mapping[str, str]) -> Request:
     path = quote(selection.resource.path(selection.namespace))
     return Request("GET", f"{path}?{urlencode({**selection.selectors, **parameters})}")
-
-
-def _delete_options(uid: str, grace_seconds: int | None) -> bytes:
-    options: dict[str, object] = {"preconditions": {"uid": uid}, "propagationPolicy": "Background"}
-    if grace_seconds is not None:
-        options["gracePeriodSeconds"] = grace_seconds
-    return msgspec.json.encode(options)
-
-
-def _with_preconditions(patch: bytes, uid: str, resource_version: str) -> bytes:
-    """Name the object meant in the patch's own metadata, which is where the server looks for it."""
-    fields = msgspec.json.decode(patch, type=dict[str, msgspec.Raw])
-    metadata = {name: value for name, value in (("uid", uid), ("resourceVersion", resource_version)) if value}
-    return msgspec.json.encode({**fields, "metadata": metadata})

@@ -13,7 +13,7 @@ from typing import Generic
 import msgspec
 
 from entresol.kube.holdings import Holdings, Listener, T
-from entresol.kube.wire import Headed, ListMeta, ListPage, Status, WatchLine
+from entresol.kube.wire import Headed, ListMeta, ListPage, Status, WatchLine, without_nulls
 
 INITIAL_EVENTS_END = "k8s.io/initial-events-end"
 
@@ -114,8 +114,12 @@ class Intake(Generic[T]):
         """Decode an object, or at least its head."""
         try:
             return self._decoder.decode(raw)
+        except msgspec.ValidationError:
+            pass
+        try:
+            return self._decoder.decode(without_nulls(raw))
         except msgspec.ValidationError as error:
             self.counts.unreadable += 1
-            head = _headed.decode(raw)
+            head = _headed.decode(without_nulls(raw))
             _log.warning("cannot read %s %s/%s: %s", self._name, head.metadata.namespace, head.metadata.name, error)
             return head

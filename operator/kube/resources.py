@@ -3,16 +3,13 @@
 Two sets of pods are followed, together every pod that can matter and none twice. A pod names its scheduler
 once and for ever, so the selectors below are disjoint. Ours are seen in all phases, because how a pod ended
 matters; of the others only those that take up room on a node. A pod that leaves a selection is reported by
-the server as deleted, which for the others is exactly what it means here: its room is free.
+the server as deleted, in its last state inside, which for the others is exactly what it means here: its room
+is free.
 """
 
 from dataclasses import dataclass
 
-SCHEDULER = "entresol"
-"""The name by which a pod asks for this scheduler."""
-
-GROUP = "entresol.dev"
-VERSION = "v1alpha1"
+from entresol.kube.names import GROUP, SCHEDULER, VERSION
 
 
 @dataclass(frozen=True, slots=True)

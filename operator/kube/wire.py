@@ -5,6 +5,9 @@ an object is skipped by the decoder without being built. Absent and empty are on
 drops empty fields, so a reader need not tell them apart. Values stay as they travel: quantities are text
 (`quantity.py` reads them) and times are RFC 3339 text.
 
+A null stands for an absent field: the server itself writes one for every time that is not set. Since the
+decoder does not know this, `without_nulls` is there for the rare object that has one where it is read.
+
 Pods have `wire_pod.py`, Entresol's own kinds `wire_kinds.py`. Nothing here knows what a field *means*:
 that is the work of the translators.
 """
@@ -196,3 +199,16 @@ class Status(Wire, frozen=True):
     reason: str = ""
     code: int = 0
     details: StatusDetails = StatusDetails()
+
+
+def without_nulls(body: bytes | msgspec.Raw) -> bytes:
+    """Return a JSON document without the fields that are null. Raises msgspec.DecodeError when it is none."""
+    return msgspec.json.encode(_stripped(msgspec.json.decode(body)))
+
+
+def _stripped(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _stripped(item) for key, item in value.items() if item is not None}
+    if isinstance(value, list):
+        return [_stripped(item) for item in value]
+    return value

@@ -16,6 +16,7 @@ from entresol.kube.wire import (
     ResourceClaim,
     ResourceRequirements,
     Wire,
+    without_nulls,
 )
 
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
@@ -223,14 +224,6 @@ def read_template(raw: msgspec.Raw) -> PodTemplate:
     they do for Kubernetes. Raises ValueError, naming the place, where a field is not of the kind it must be.
     """
     try:
-        return msgspec.convert(_without_nulls(msgspec.json.decode(raw)), PodTemplate)
+        return msgspec.json.decode(without_nulls(raw), type=PodTemplate)
     except msgspec.DecodeError as error:
         raise ValueError(f"template must be a pod template: {error}") from error
-
-
-def _without_nulls(value: object) -> object:
-    if isinstance(value, dict):
-        return {key: _without_nulls(item) for key, item in value.items() if item is not None}
-    if isinstance(value, list):
-        return [_without_nulls(item) for item in value]
-    return value

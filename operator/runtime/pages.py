@@ -128,9 +128,9 @@ class Pages:
         patch = framework_patch(status, record, at) if record is not None and status is not None else None
         if record is None or patch is None:
             return None
-        key, uid = (record.metadata.namespace, record.metadata.name), record.metadata.uid
+        key = record.metadata.namespace, record.metadata.name
         return Page(
-            send=lambda: self._client.patch_status(FRAMEWORKS, key, patch, uid=uid),
+            send=lambda: self._client.patch_status(FRAMEWORKS, key, patch),
             learn=lambda body: self._shelf.frameworks.learn(_framework.decode(body)),
         )
 
@@ -140,8 +140,8 @@ class Pages:
         patch = role_patch(status, record, at) if record is not None and status is not None else None
         if record is None or patch is None:
             return None
-        key, uid = ("", record.metadata.name), record.metadata.uid
+        key = "", record.metadata.name
         return Page(
-            send=lambda: self._client.patch_status(FRAMEWORK_ROLES, key, patch, uid=uid),
+            send=lambda: self._client.patch_status(FRAMEWORK_ROLES, key, patch),
             learn=lambda body: self._shelf.roles.learn(_role.decode(body)),
         )

@@ -38,6 +38,7 @@ EVENTS_OF_B = "/apis/events.k8s.io/v1/namespaces/b/events"
 POD_A = "/api/v1/namespaces/b/pods/a"
 TASK_A = "/apis/entresol.dev/v1alpha1/namespaces/b/tasks/a"
 JSON = "application/json"
+DELETE = {"apiVersion": "v1", "kind": "DeleteOptions"}
 
 SENT: dict[str, tuple[Ask, str, str, str, object]] = {
     "a pod is created": (lambda c: c.create_pod("b", b"{}"), "POST", "/api/v1/namespaces/b/pods", JSON, {}),
@@ -48,14 +49,14 @@ SENT: dict[str, tuple[Ask, str, str, str, object]] = {
         "DELETE",
         POD_A,
         JSON,
-        {"preconditions": {"uid": "u"}, "propagationPolicy": "Background"},
+        {**DELETE, "preconditions": {"uid": "u"}},
     ),
     "a pod of a dead node is deleted without grace": (
         lambda c: c.delete_pod("b", "a", "u", grace_seconds=0),
         "DELETE",
         POD_A,
         JSON,
-        {"preconditions": {"uid": "u"}, "propagationPolicy": "Background", "gracePeriodSeconds": 0},
+        {**DELETE, "preconditions": {"uid": "u"}, "gracePeriodSeconds": 0},
     ),
     "conditions of a pod are merged by type": (
         lambda c: c.patch_pod_status("b", "a", b'{"status":{}}'),
@@ -71,13 +72,6 @@ SENT: dict[str, tuple[Ask, str, str, str, object]] = {
         "application/merge-patch+json",
         {"status": {"state": "X"}},
     ),
-    "a status is merged into one version of one object": (
-        lambda c: c.patch_status(TASKS, ("b", "a"), b'{"status":{"state":"X"}}', uid="u", resource_version="7"),
-        "PATCH",
-        f"{TASK_A}/status",
-        "application/merge-patch+json",
-        {"status": {"state": "X"}, "metadata": {"uid": "u", "resourceVersion": "7"}},
-    ),
     "a role has no namespace": (
         lambda c: c.patch_status(FRAMEWORK_ROLES, ("", "a"), b"{}"),
         "PATCH",
@@ -91,7 +85,7 @@ SENT: dict[str, tuple[Ask, str, str, str, object]] = {
         "DELETE",
         TASK_A,
         JSON,
-        {"preconditions": {"uid": "u"}, "propagationPolicy": "Background"},
+        {**DELETE, "preconditions": {"uid": "u"}},
     ),
     "an Event is created": (lambda c: c.create_event("b", b"{}"), "POST", EVENTS_OF_B, JSON, {}),
     "a name cannot leave its place in the path": (

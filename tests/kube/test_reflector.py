@@ -139,6 +139,16 @@ async def test_an_unreadable_object_hides_no_other(server: FakeApiServer) -> Non
         await followed.told("-a")
 
 
+async def test_a_null_counts_as_absent(server: FakeApiServer) -> None:
+    """The API server writes null for a time that is not set."""
+    await server.put(TASKS, "d", "ns", status={"startTime": None, "state": "TASK_STAGING"})
+    async with follow(server) as followed:
+        await followed.told("synced")
+        status = followed.recorder.present["d"].status
+        assert (status.start_time, status.state) == ("", "TASK_STAGING")
+        assert followed.reflector.counts.unreadable == 0
+
+
 async def test_an_unreadable_object_survives_a_list(server: FakeApiServer) -> None:
     """A new list that contains it does not count it as gone."""
     server.script("watch", Cut(5, Refuse(410, "Expired")))
