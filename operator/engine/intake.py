@@ -72,7 +72,8 @@ def lose_pod(state: State, pod: PodId, at: float) -> None:
         return
     task = last.owner or TaskId(pod)
     entry = state.entries.get(task)
-    if entry is not None and entry.live is not None and entry.live.pod == pod:
+    # A plain pod is its own attempt even while the answer to its binding is still out.
+    if entry is not None and entry.live is not None and (entry.live.pod == pod or last.owner is None):
         conclude(state, entry, last, at)
         entry = state.entries.get(task)
     elif entry is None or entry.live is None:

@@ -31,7 +31,7 @@ def _sums(state: State) -> Iterator[str]:
     namespaces: dict[tuple[RoleId, str], Resources] = {}
     frameworks: dict[FrameworkId, Resources] = {}
     on_agents: dict[AgentId, list[Resources]] = {}
-    for _, holding in state.ledger.items():
+    for holding in (one for _, one in state.ledger.items()):
         if holding.agent is not None:
             parts = on_agents.setdefault(holding.agent, [NOTHING, NOTHING])
             parts[holding.charge is None] += holding.amount
@@ -46,7 +46,9 @@ def _sums(state: State) -> Iterator[str]:
     if frameworks != dict(state.ledger.by_framework()):
         yield "the frameworks' sums differ from their holdings"
     for role in roles:
-        if {name: held for (holder, name), held in namespaces.items() if holder == role} != state.ledger.namespaces(role):
+        if {name: held for (holder, name), held in namespaces.items() if holder == role} != state.ledger.namespaces(
+            role
+        ):
             yield f"the namespaces' sums of role {role} differ from their holdings"
     for agent, (ours, foreign) in on_agents.items():
         usage = state.ledger.usage(agent)

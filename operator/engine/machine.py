@@ -27,6 +27,9 @@ UNREADY_GRACE = 300.0
 OFFER_TIMEOUT = 300.0
 """Seconds after which an offer that nobody answered is rescinded."""
 
+BOOKS_AGE = 0.25
+"""Seconds that shares and entitlements once worked out may serve for statuses."""
+
 
 class Engine:
     """The allocator's master copy of the world, and the rules by which it changes."""
@@ -40,7 +43,7 @@ class Engine:
         self._asked = 0
         self._offers = 1
         self._launched: dict[FrameworkId, Unit] = {}
-        self._books: tuple[int, report.Books] | None = None
+        self._books: tuple[tuple[int, float], report.Books] | None = None
         self._handled = 0
 
     @property
@@ -104,22 +107,23 @@ class Engine:
 
     def framework(self, framework: FrameworkId, at: float) -> FrameworkStatus | None:
         """One framework's status; None when nobody ever heard of it."""
-        books = self._present_books()
+        books = self._present_books(at)
         return books.framework(framework, at) if framework in books.known else None
 
     def role(self, role: RoleId, at: float) -> RoleStatus | None:
         """One role's status; None when it has no object and holds and wants nothing."""
-        books = self._present_books()
+        books = self._present_books(at)
         return books.role(role, at) if role in books.roles else None
 
     def summary(self, at: float) -> Summary:
         """Everybody's figures at once."""
         return report.summary(self.state, at)
 
-    def _present_books(self) -> report.Books:
-        # Statuses are asked for in bursts between two events; the books cannot have changed in between.
-        if self._books is None or self._books[0] != self._handled:
-            self._books = (self._handled, report.Books(self.state))
+    def _present_books(self, at: float) -> report.Books:
+        # Statuses are asked for in bursts, and each needs everybody's entitlement: one working out serves a burst.
+        asked = (self._handled, at)
+        if self._books is None or not (self._books[0][0] == asked[0] or 0 < at - self._books[0][1] < BOOKS_AGE):
+            self._books = (asked, report.Books(self.state))
         return self._books[1]
 
     def _planned(self, event: events.Planned, at: float) -> None:

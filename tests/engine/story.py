@@ -52,7 +52,9 @@ def framework(name: str, role: str = "", **fields: object) -> Framework:
     return Framework(id=FrameworkId(name), role=RoleId(role or name.partition("/")[0]), **fields)  # type: ignore[arg-type]
 
 
-def role(name: str, *, weight: int = 1, limit: Mapping[str, int] | None = None, namespaces: tuple[str, ...] = ()) -> Role:
+def role(
+    name: str, *, weight: int = 1, limit: Mapping[str, int] | None = None, namespaces: tuple[str, ...] = ()
+) -> Role:
     """A role that admits the given namespaces."""
     return Role(id=RoleId(name), weight=weight, limit=limit or {}, admission=Admission(names=frozenset(namespaces)))
 

@@ -10,6 +10,7 @@ from entresol.engine.events import AgentObserved, FrameworkObserved, RoleObserve
 from entresol.engine.machine import Engine
 from entresol.model.identifiers import AgentId, FrameworkId, PodId, RoleId, TaskId
 from entresol.model.resources import Resources
+from entresol.model.tasks import ForeignPod
 from tests.engine.story import POLICY, Story, agent, amounts, framework, plain, role, task
 
 MAIN = FrameworkObserved(framework("a/main"))
@@ -38,12 +39,12 @@ def test_a_plan_for_an_older_picture_is_not_carried_out() -> None:
 
 def test_the_commit_looks_once_more() -> None:
     """Between picture and commit: a task went, an agent filled up, an agent closed, a framework lost its role."""
-    overtaking = [
+    overtaking: list[events.Event] = [
         events.TaskGone(TaskId("t")),
         events.AgentGone(AgentId("n0")),
         AgentObserved(agent("n0", taints=("no",))),
         AgentObserved(replace(agent("n0"), open=False)),
-        events.ForeignObserved(events.ForeignPod(id=PodId("f"), agent=AgentId("n0"), demand=amounts(4))),
+        events.ForeignObserved(ForeignPod(id=PodId("f"), agent=AgentId("n0"), demand=amounts(4))),
         RoleObserved(role("a", namespaces=("b",))),
         RoleObserved(role("a", limit={"cpu": 500})),
         TaskObserved(task("t", cpu=5)),
@@ -70,7 +71,8 @@ def test_nothing_is_granted_twice_by_a_plan_that_names_a_task_twice() -> None:
 def test_a_bounded_cycle_goes_on_with_the_next() -> None:
     engine = Engine(replace(POLICY, grants_per_cycle=2, grants_per_step=1))
     story = Story(engine=engine)
-    for event in (*NODES, MAIN, *(TaskObserved(task(f"t{i}")) for i in range(5)), events.Synced()):
+    first: tuple[events.Event, ...] = (*NODES, MAIN, *(TaskObserved(task(f"t{i}")) for i in range(5)), events.Synced())
+    for event in first:
         story.tell(event)
     story.cycle()
     assert len(story.asked(CreatePod)) == 2
@@ -88,21 +90,34 @@ def test_the_engine_comes_to_rest() -> None:
 
 
 def test_statuses_of_frameworks_and_roles_add_up() -> None:
-    story = Story.begin(
-        *NODES, MAIN, FrameworkObserved(framework("a/other", weight=3)), RoleObserved(role("b", weight=2)),
-        FrameworkObserved(framework("b/main", suspended=True)),
-        *(TaskObserved(task(f"t{i}")) for i in range(8)), *(TaskObserved(task(f"o{i}", "a/other")) for i in range(20)),
-        TaskObserved(task("b1", "b/main")),
-    ).run().carry_out().running("t0")
+    story = (
+        Story.begin(
+            *NODES,
+            MAIN,
+            FrameworkObserved(framework("a/other", weight=3)),
+            RoleObserved(role("b", weight=2)),
+            FrameworkObserved(framework("b/main", suspended=True)),
+            *(TaskObserved(task(f"t{i}")) for i in range(8)),
+            *(TaskObserved(task(f"o{i}", "a/other")) for i in range(20)),
+            TaskObserved(task("b1", "b/main")),
+        )
+        .run()
+        .carry_out()
+        .running("t0")
+    )
     main = story.engine.framework(FrameworkId("a/main"), story.at)
     other = story.engine.framework(FrameworkId("a/other"), story.at)
     b = story.engine.framework(FrameworkId("b/main"), story.at)
-    assert main and other and b
+    assert main
+    assert other
+    assert b
     assert (main.held, other.held) == (amounts(3, pods=3), amounts(9, pods=9))
     assert (main.counts["TASK_RUNNING"], main.counts["TASK_STARTING"], main.counts["TASK_PENDING"]) == (1, 2, 5)
     assert (main.entitlement, other.entitlement) == (0.25, 0.75)
-    assert main.head is not None and main.head.id == "t3"
-    assert b.trouble is not None and b.trouble.reason.value == "FrameworkSuspended"
+    assert main.head is not None
+    assert main.head.id == "t3"
+    assert b.trouble is not None
+    assert b.trouble.reason.value == "FrameworkSuspended"
     assert b.entitlement == 0.0
     status = story.engine.role(RoleId("a"), story.at + 7.0)
     assert status is not None
@@ -115,20 +130,28 @@ def test_statuses_of_frameworks_and_roles_add_up() -> None:
 def test_two_namespaces_divide_a_role_before_their_frameworks_do() -> None:
     shared = RoleObserved(role("gold", namespaces=("a", "b")))
     story = Story.begin(
-        *NODES, shared, *(FrameworkObserved(framework(f"a/f{i}", "gold")) for i in range(2)),
+        *NODES,
+        shared,
+        *(FrameworkObserved(framework(f"a/f{i}", "gold")) for i in range(2)),
         FrameworkObserved(framework("b/main", "gold")),
-        *(TaskObserved(task(f"x{i}", f"a/f{i % 2}")) for i in range(20)), *(TaskObserved(task(f"b{i}", "b/main")) for i in range(20)),
+        *(TaskObserved(task(f"x{i}", f"a/f{i % 2}")) for i in range(20)),
+        *(TaskObserved(task(f"b{i}", "b/main")) for i in range(20)),
     ).run()
     namespaces = story.engine.state.ledger.namespaces(RoleId("gold"))
     assert {name: held.get("cpu") for name, held in namespaces.items()} == {"a": 6000, "b": 6000}
     one = story.engine.framework(FrameworkId("a/f0"), story.at)
-    assert one is not None and one.entitlement == 0.25
+    assert one is not None
+    assert one.entitlement == 0.25
 
 
 def test_a_summary_counts_every_waiting_task_once() -> None:
     story = Story.begin(
-        NODES[0], MAIN, *(TaskObserved(task(f"t{i}")) for i in range(9)), TaskObserved(task("big", cpu=9)),
-        TaskObserved(task("s", suspended=True)), events.PodObserved(plain("p", "c")),
+        NODES[0],
+        MAIN,
+        *(TaskObserved(task(f"t{i}")) for i in range(9)),
+        TaskObserved(task("big", cpu=9)),
+        TaskObserved(task("s", suspended=True)),
+        events.PodObserved(plain("p", "c")),
     ).run()
     summary = story.engine.summary(story.at)
     waiting = sum(summary.reasons.values())

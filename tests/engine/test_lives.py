@@ -1,11 +1,21 @@
 """What becomes of a task and its attempts: launches, ends, refusals, deletions."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
 from entresol.engine import events
-from entresol.engine.effects import Announce, AttemptEnded, BindPod, CreatePod, DeletePod, DeleteTask, PublishTask, Scheduled
+from entresol.engine.effects import (
+    Announce,
+    AttemptEnded,
+    BindPod,
+    CreatePod,
+    DeletePod,
+    DeleteTask,
+    PublishTask,
+    Scheduled,
+)
 from entresol.engine.events import AgentObserved, FrameworkObserved, Refusal, TaskObserved
 from entresol.model import tasks
 from entresol.model.identifiers import AgentId, PodId, TaskId
@@ -15,7 +25,7 @@ from tests.engine.story import Story, agent, amounts, charge, deletions, framewo
 MAIN = FrameworkObserved(framework("a/main"))
 
 
-def one_task(agents: int = 2, **fields: object) -> Story:
+def one_task(agents: int = 2, **fields: Any) -> Story:
     """One waiting Task, some agents, one cycle."""
     there = [AgentObserved(agent(f"n{i}")) for i in range(agents)]
     return Story.begin(*there, MAIN, TaskObserved(task("t1", **fields))).run()
@@ -70,7 +80,9 @@ def test_a_kubelet_refusal_is_not_charged_and_the_agent_is_avoided() -> None:
     story.wait(1.0)
     (second,) = story.asked(CreatePod)
     assert second.agent != first
-    assert any(isinstance(e.news, AttemptEnded) and e.news.attempt.state == tasks.DROPPED for e in story.asked(Announce))
+    assert any(
+        isinstance(e.news, AttemptEnded) and e.news.attempt.state == tasks.DROPPED for e in story.asked(Announce)
+    )
 
 
 def test_an_avoided_agent_is_forgiven_when_it_is_the_only_one() -> None:
@@ -185,7 +197,11 @@ def test_suspending_a_running_task_ends_its_pod_uncharged_and_resuming_starts_an
     story.tell(TaskObserved(task("t1", suspended=True)))
     assert deletions(story) == [("t1.1", None)]
     story.gone("t1").wait(5.0)
-    assert (story.state_of("t1"), story.why("t1"), story.status("t1").record.failures) == (tasks.PENDING, "Suspended", 0)
+    assert (story.state_of("t1"), story.why("t1"), story.status("t1").record.failures) == (
+        tasks.PENDING,
+        "Suspended",
+        0,
+    )
     story.tell(TaskObserved(task("t1")))
     story.run()
     assert [launch.attempt for launch in story.asked(CreatePod)] == [2]

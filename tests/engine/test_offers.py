@@ -8,6 +8,7 @@ from entresol.engine.events import AgentObserved, FrameworkObserved, RoleObserve
 from entresol.model.constraints import Constraints, HostPort
 from entresol.model.identifiers import AgentId, FrameworkId, OfferId, PodId, TaskId
 from entresol.model.resources import Resources
+from entresol.model.tasks import ForeignPod
 from tests.engine.story import Story, agent, amounts, charge, framework, role, task
 
 OUTSIDE = FrameworkId("a/main")
@@ -45,7 +46,8 @@ def accept(story: Story, *tasks: str, ids: tuple[str, ...] = (), refuse: float =
 
 def test_nobody_listens_nobody_is_offered_anything() -> None:
     story = Story.begin(AgentObserved(agent("n0")), EXTERNAL, TaskObserved(task("t1"))).run()
-    assert story.effects and offers(story) == []
+    assert story.effects
+    assert offers(story) == []
     assert story.asked(CreatePod) == []
 
 
@@ -116,7 +118,9 @@ def test_revive_forgets_refusals_and_suppress_stops_offers() -> None:
 def test_calls_of_a_framework_that_does_not_listen_do_nothing() -> None:
     story = Story.begin(AgentObserved(agent("n0")), EXTERNAL)
     for call in (
-        events.Suppressed(OUTSIDE), events.Revived(OUTSIDE), events.Disconnected(OUTSIDE),
+        events.Suppressed(OUTSIDE),
+        events.Revived(OUTSIDE),
+        events.Disconnected(OUTSIDE),
         events.Declined(OUTSIDE, (OfferId("O1"),)),
     ):
         story.tell(call)
@@ -153,7 +157,8 @@ OVERTAKEN = {
     "the agent goes": (events.AgentGone(AgentId("n0")), True),
     "the agent shrinks below what is on it": (AgentObserved(agent("n0", 2)), True),
     "a foreign pod takes the room": (
-        events.ForeignObserved(events.ForeignPod(id=PodId("f"), agent=AgentId("n0"), demand=amounts(3))), True,
+        events.ForeignObserved(ForeignPod(id=PodId("f"), agent=AgentId("n0"), demand=amounts(3))),
+        True,
     ),
     "the framework is suspended": (FrameworkObserved(framework("a/main", external=True, suspended=True)), True),
     "the framework goes": (events.FrameworkGone(OUTSIDE), True),
@@ -185,7 +190,8 @@ BAD_ACCEPTS = {
 def test_bad_accept(ids: tuple[str, ...], chosen: tuple[str, ...], want: str) -> None:
     """Refused as a whole, in words; nothing is launched and its offers come back."""
     story = listening(
-        TaskObserved(task("big", cpu=9)), FrameworkObserved(framework("b/main", suspended=True)),
+        TaskObserved(task("big", cpu=9)),
+        FrameworkObserved(framework("b/main", suspended=True)),
         TaskObserved(task("other", "b/main")),
     )
     story.tell(events.Accepted(OUTSIDE, tuple(map(OfferId, ids)), tuple(map(TaskId, chosen))))

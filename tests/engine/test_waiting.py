@@ -7,10 +7,19 @@ import pytest
 
 from entresol.engine import events
 from entresol.engine.effects import Announce, BindPod, CreatePod, PublishTask, Unscheduled
-from entresol.engine.events import AgentObserved, Event, FrameworkObserved, NamespaceObserved, RoleObserved, TaskObserved
+from entresol.engine.events import (
+    AgentObserved,
+    Event,
+    FrameworkObserved,
+    NamespaceObserved,
+    RoleObserved,
+    TaskObserved,
+)
 from entresol.model.constraints import Constraints, Expression, HostPort, Operator
 from entresol.model.identifiers import AgentId, FrameworkId, PodId, RoleId, TaskId
+from entresol.model.policy import Urgency
 from entresol.model.resources import Resources
+from entresol.model.tasks import ForeignPod, Pod
 from entresol.model.tenants import Admission
 from tests.engine.story import Story, agent, amounts, framework, plain, role, task
 
@@ -36,7 +45,11 @@ WAITS: Mapping[str, tuple[tuple[Event, ...], str, str]] = {
         "gold",
     ),
     "a role for others": (
-        (RoleObserved(role("gold", namespaces=("b",))), FrameworkObserved(framework("a/main", "gold")), TaskObserved(task("t"))),
+        (
+            RoleObserved(role("gold", namespaces=("b",))),
+            FrameworkObserved(framework("a/main", "gold")),
+            TaskObserved(task("t")),
+        ),
         "RoleNotAllowed",
         "gold",
     ),
@@ -50,7 +63,11 @@ WAITS: Mapping[str, tuple[tuple[Event, ...], str, str]] = {
         "PodForbidden",
         "the namespace is being deleted",
     ),
-    "a limit of zero": ((RoleObserved(role("a", limit={"cpu": 0})), MAIN, TaskObserved(task("t"))), "LimitReached", "cpu"),
+    "a limit of zero": (
+        (RoleObserved(role("a", limit={"cpu": 0})), MAIN, TaskObserved(task("t"))),
+        "LimitReached",
+        "cpu",
+    ),
     "more than any agent has": ((MAIN, TaskObserved(task("t", cpu=5))), "NeverFits", ""),
     "a label that no agent has": (
         (MAIN, TaskObserved(task("t", constraints=Constraints(selector=(("disk", "ssd"),))))),
@@ -105,8 +122,9 @@ def test_an_invalid_plain_pod_waits_in_words() -> None:
 
 
 def test_never_fits_is_told_apart_from_busy_now() -> None:
-    story = Story.begin(NODE, MAIN, TaskObserved(task("t1", cpu=3)), TaskObserved(task("t2", cpu=3)),
-                        TaskObserved(task("t3", cpu=9))).run()
+    story = Story.begin(
+        NODE, MAIN, TaskObserved(task("t1", cpu=3)), TaskObserved(task("t2", cpu=3)), TaskObserved(task("t3", cpu=9))
+    ).run()
     assert (story.why("t2"), story.why("t3")) == ("NoRoomNow", "NeverFits")
     busy, never = story.status("t2").waiting, story.status("t3").waiting
     assert busy is not None
@@ -119,8 +137,12 @@ def test_never_fits_is_told_apart_from_busy_now() -> None:
 
 def test_whose_turn_it_is_and_by_how_much() -> None:
     story = Story.begin(
-        NODE, MAIN, FrameworkObserved(framework("b/main")), RoleObserved(role("b", weight=3)),
-        *(TaskObserved(task(f"a{i}")) for i in range(6)), *(TaskObserved(task(f"b{i}", "b/main")) for i in range(6)),
+        NODE,
+        MAIN,
+        FrameworkObserved(framework("b/main")),
+        RoleObserved(role("b", weight=3)),
+        *(TaskObserved(task(f"a{i}")) for i in range(6)),
+        *(TaskObserved(task(f"b{i}", "b/main")) for i in range(6)),
     ).run()
     waiting = story.status("a5").waiting
     assert waiting is not None
@@ -173,13 +195,14 @@ def test_a_change_of_the_kind_of_reason_is_news() -> None:
     assert PublishTask(TaskId("t"), urgent=False) in story.effects
 
 
-def foreign(name: str, on: str, cpu: int, *ports: HostPort) -> events.ForeignPod:
-    return events.ForeignPod(id=PodId(name), agent=AgentId(on), demand=amounts(cpu), ports=ports)
+def foreign(name: str, on: str, cpu: int, *ports: HostPort) -> ForeignPod:
+    return ForeignPod(id=PodId(name), agent=AgentId(on), demand=amounts(cpu), ports=ports)
 
 
 def test_foreign_pods_take_room_and_leave_the_denominator() -> None:
-    story = Story.begin(NODE, events.ForeignObserved(foreign("f", "n0", 3)), MAIN,
-                        *(TaskObserved(task(f"t{i}")) for i in range(2))).run()
+    story = Story.begin(
+        NODE, events.ForeignObserved(foreign("f", "n0", 3)), MAIN, *(TaskObserved(task(f"t{i}")) for i in range(2))
+    ).run()
     assert len(story.asked(CreatePod)) == 1
     assert story.engine.snapshot().totals.get("cpu") == 1000
     story.tell(events.ForeignGone(PodId("f")))
@@ -205,8 +228,6 @@ def test_passed_over_counts_the_cycles_in_which_younger_work_went_first() -> Non
 
 
 def test_priority_and_shortest_first_order_their_own_frameworks() -> None:
-    from entresol.model.policy import Urgency
-
     story = Story.begin(
         AgentObserved(agent("n0", 1)),
         FrameworkObserved(framework("a/main", order="Priority")),
@@ -256,10 +277,17 @@ def test_a_stamp_that_is_edited_while_the_pod_runs_changes_nothing() -> None:
 
 
 def test_access_withdrawn_keeps_the_charge_and_grants_nothing_new() -> None:
-    story = Story.begin(
-        NODE, RoleObserved(role("gold", namespaces=("a",))), FrameworkObserved(framework("a/main", "gold")),
-        TaskObserved(task("t1")),
-    ).run().carry_out().running("t1")
+    story = (
+        Story.begin(
+            NODE,
+            RoleObserved(role("gold", namespaces=("a",))),
+            FrameworkObserved(framework("a/main", "gold")),
+            TaskObserved(task("t1")),
+        )
+        .run()
+        .carry_out()
+        .running("t1")
+    )
     story.tell(RoleObserved(role("gold", namespaces=("b",))))
     story.tell(TaskObserved(task("t2")))
     story.run()
@@ -287,8 +315,11 @@ def test_a_deleted_framework_lets_work_run_and_lets_work_wait() -> None:
 def test_a_namespace_may_be_chosen_by_its_labels() -> None:
     chosen = Admission(selector=(Expression("team", Operator.IN, ("x",)),))
     story = Story.begin(
-        NODE, NamespaceObserved("a", {"team": "x"}), RoleObserved(replace(role("gold"), admission=chosen)),
-        FrameworkObserved(framework("a/main", "gold")), TaskObserved(task("t1")),
+        NODE,
+        NamespaceObserved("a", {"team": "x"}),
+        RoleObserved(replace(role("gold"), admission=chosen)),
+        FrameworkObserved(framework("a/main", "gold")),
+        TaskObserved(task("t1")),
     ).run()
     assert len(story.asked(CreatePod)) == 1
     story.tell(NamespaceObserved("a", {"team": "y"}))
@@ -305,7 +336,7 @@ def test_pods_without_requests_are_not_free() -> None:
     assert story.engine.summary(story.at).roles[0].share.resource == "pods"
 
 
-def replace_demand(pod: events.Pod) -> events.Pod:
+def replace_demand(pod: Pod) -> Pod:
     assert pod.task is not None
     nothing = Resources.of(pods=1)
     return replace(pod, demand=nothing, task=replace(pod.task, demand=nothing))

@@ -47,7 +47,7 @@ class EngineMachine(RuleBasedStateMachine):
 
     @initialize(cpu=st.integers(2, 4))
     def begin(self, cpu: int) -> None:
-        self.cluster = Cluster({name: cpu for name in AGENTS}, {}, {}, {})
+        self.cluster = Cluster(dict.fromkeys(AGENTS, cpu), {}, {}, {})
         self.at = 0.0
         self.names = 0
         self.over: dict[TaskId, str] = {}
@@ -87,8 +87,11 @@ class EngineMachine(RuleBasedStateMachine):
     # --- what happens -----------------------------------------------------------------------------------------------
 
     @rule(
-        where=st.sampled_from(FRAMEWORKS), cpu=st.integers(1, 3), most=st.integers(1, 3),
-        deadline=st.sampled_from((None, 20.0)), ttl=st.sampled_from((None, 5.0)),
+        where=st.sampled_from(FRAMEWORKS),
+        cpu=st.integers(1, 3),
+        most=st.integers(1, 3),
+        deadline=st.sampled_from((None, 20.0)),
+        ttl=st.sampled_from((None, 5.0)),
     )
     def a_task_is_made(self, where: str, cpu: int, most: int, deadline: float | None, ttl: float | None) -> None:
         self.names += 1
@@ -208,6 +211,8 @@ class EngineMachine(RuleBasedStateMachine):
             case DeleteTask(task=name):
                 if name in self.cluster.tasks:
                     self.remove_task(name)
+            case _:
+                raise AssertionError(f"not a deed: {deed}")
 
     @precondition(lambda self: self.publish)
     @rule()
@@ -266,8 +271,13 @@ class EngineMachine(RuleBasedStateMachine):
             return None if there.deleting else there
         self.cluster.uids += 1
         pod = Pod(
-            id=PodId(f"u{self.cluster.uids}"), name=name, demand=known.demand, owner=deed.task, attempt=deed.attempt,
-            agent=deed.agent, charge=deed.charge,
+            id=PodId(f"u{self.cluster.uids}"),
+            name=name,
+            demand=known.demand,
+            owner=deed.task,
+            attempt=deed.attempt,
+            agent=deed.agent,
+            charge=deed.charge,
         )
         self.show(pod)
         return pod
@@ -349,6 +359,11 @@ class EngineMachine(RuleBasedStateMachine):
 
 
 EngineMachine.TestCase.settings = settings(
-    max_examples=80, stateful_step_count=50, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True, report_multiple_bugs=False,
+    max_examples=80,
+    stateful_step_count=50,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    derandomize=True,
+    report_multiple_bugs=False,
 )
 TestEngine = EngineMachine.TestCase
