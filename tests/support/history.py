@@ -2,14 +2,16 @@
 
 Pure: it is told one event of one object at a time (`tests.support.witness` brings them) and keeps the violations. The
 promise it holds the product to: at most one live pod per Task at any time, at most one that succeeded, and one final
-state, which never changes.
+state, which never changes; and at no moment a pod that is placed beyond a node's room or its role's limit.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Any
 
-from tests.support.auditor import is_live, owner_task
+from tests.support.arithmetic import Amounts, effective_requests, excess, total
+from tests.support.auditor import charge, is_live, ours, owner_task
 
 Json = Mapping[str, Any]
 
@@ -36,46 +38,46 @@ class _Task:
     pods: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Holding:
+    """What a live bound pod takes."""
+
+    node: str
+    role: str
+    amounts: Amounts
+
+
 @dataclass(slots=True)
 class History:
     """Everything seen so far.
 
     Attributes:
+        rooms: what each node has; nodes that are not named are not judged.
+        limits: what each role may hold at most; roles and resources that are not named are not judged.
         violations: what must not happen and did, in sentences, in order.
         bindings: pods in the order in which they got their node.
     """
 
+    rooms: dict[str, Amounts] = field(default_factory=dict)
+    limits: dict[str, Amounts] = field(default_factory=dict)
     violations: list[str] = field(default_factory=list)
     bindings: list[Binding] = field(default_factory=list)
     _tasks: dict[str, _Task] = field(default_factory=dict)
     _pods: dict[str, str] = field(default_factory=dict)
     _bound: set[str] = field(default_factory=set)
+    _holdings: dict[str, _Holding] = field(default_factory=dict)
 
     def pod_seen(self, pod: Json) -> None:
         """A pod was added or modified."""
-        uid, name = pod["metadata"]["uid"], pod["metadata"]["name"]
-        self._note_binding(pod, uid)
+        uid = pod["metadata"]["uid"]
+        self._note_holding(pod, uid)
         owner = owner_task(pod)
-        if owner is None:
-            return
-        task = self._task(owner)
-        if uid not in self._pods:
-            self._pods[uid] = owner
-            task.pods += 1
-        if is_live(pod):
-            task.live.add(uid)
-            if len(task.live) > max(1, task.most_live):
-                self.violations.append(f"{task.name or owner} has {len(task.live)} live pods, {name} among them")
-            task.most_live = max(task.most_live, len(task.live))
-        else:
-            task.live.discard(uid)
-        if pod["status"].get("phase") == "Succeeded" and uid not in task.succeeded:
-            task.succeeded.add(uid)
-            if len(task.succeeded) > 1:
-                self.violations.append(f"{task.name or owner} succeeded {len(task.succeeded)} times, now in {name}")
+        if owner is not None:
+            self._note_attempt(pod, uid, owner)
 
     def pod_gone(self, uid: str) -> None:
         """A pod object was removed."""
+        self._holdings.pop(uid, None)
         owner = self._pods.get(uid)
         if owner is not None:
             self._task(owner).live.discard(uid)
@@ -83,7 +85,7 @@ class History:
     def pods_listed(self, pods: Iterable[Json]) -> None:
         """A whole list took the place of events that were missed."""
         listed = {pod["metadata"]["uid"]: pod for pod in pods}
-        for uid in self._pods.keys() - listed.keys():
+        for uid in (self._pods.keys() | self._holdings.keys()) - listed.keys():
             self.pod_gone(uid)
         # Ends first: a pod that ended unseen must not count beside its successor.
         for pod in sorted(listed.values(), key=is_live):
@@ -117,11 +119,48 @@ class History:
     def _task(self, uid: str) -> _Task:
         return self._tasks.setdefault(uid, _Task(name=""))
 
-    def _note_binding(self, pod: Json, uid: str) -> None:
+    def _note_attempt(self, pod: Json, uid: str, owner: str) -> None:
+        name = pod["metadata"]["name"]
+        task = self._task(owner)
+        if uid not in self._pods:
+            self._pods[uid] = owner
+            task.pods += 1
+        if is_live(pod):
+            task.live.add(uid)
+            if len(task.live) > max(1, task.most_live):
+                self.violations.append(f"{task.name or owner} has {len(task.live)} live pods, {name} among them")
+            task.most_live = max(task.most_live, len(task.live))
+        else:
+            task.live.discard(uid)
+        if pod["status"].get("phase") == "Succeeded" and uid not in task.succeeded:
+            task.succeeded.add(uid)
+            if len(task.succeeded) > 1:
+                self.violations.append(f"{task.name or owner} succeeded {len(task.succeeded)} times, now in {name}")
+
+    def _note_holding(self, pod: Json, uid: str) -> None:
         node = pod["spec"].get("nodeName")
-        if not node or uid in self._bound:
+        if not node:
+            return
+        if not is_live(pod):
+            self._holdings.pop(uid, None)
+        elif uid not in self._holdings:
+            self._holdings[uid] = _Holding(node, charge(pod), effective_requests(pod["spec"]))
+        if uid in self._bound:
             return
         self._bound.add(uid)
-        metadata = pod["metadata"]
-        role = (metadata.get("annotations") or {}).get("entresol.dev/role", "")
-        self.bindings.append(Binding(f"{metadata['namespace']}/{metadata['name']}", node, role))
+        name = f"{pod['metadata']['namespace']}/{pod['metadata']['name']}"
+        self.bindings.append(Binding(name, node, charge(pod)))
+        if ours(pod) and is_live(pod):
+            self._judge_holding(name, self._holdings[uid])
+
+    def _judge_holding(self, name: str, new: _Holding) -> None:
+        """Judged only when a pod of Entresol's is placed: what others add afterwards is not its doing."""
+        if new.node in self.rooms:
+            load = total(held.amounts for held in self._holdings.values() if held.node == new.node)
+            for resource in excess(load, self.rooms[new.node]):
+                self.violations.append(f"{name} was placed on {new.node}, which has too little {resource} for it")
+        if new.role in self.limits:
+            limit = self.limits[new.role]
+            load = total(held.amounts for held in self._holdings.values() if held.role == new.role)
+            for resource in excess({key: load.get(key, Fraction(0)) for key in limit}, limit):
+                self.violations.append(f"{name} was placed beyond the limit of {new.role} in {resource}")

@@ -3,18 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
+from devcluster.kwok import RUN_SECONDS
+
 Json = dict[str, Any]
 
 API_VERSION = "entresol.dev/v1alpha1"
-RUN_SECONDS = "devcluster.entresol.dev/run-seconds"
 IMAGE = "registry.k8s.io/pause:3.10"
+FOREVER = {RUN_SECONDS: "forever"}
+"""For pods that would otherwise be over after a second, as those of Tasks are."""
 
 
 def requests_of(cpu: str | None = "1", memory: str | None = None, **extended: str) -> Json:
-    """A container's resources; further names are written with `__` for `.` and `___` for `/`."""
-    named = {"cpu": cpu, "memory": memory} | {
-        name.replace("___", "/").replace("__", "."): amount for name, amount in extended.items()
-    }
+    """A container's resources: one CPU unless told otherwise, with extended resources by name."""
+    named = {"cpu": cpu, "memory": memory, **extended}
     asked = {name: amount for name, amount in named.items() if amount is not None}
     # The API server wants extended resources and huge pages limited to what is requested.
     limited = {name: amount for name, amount in asked.items() if "/" in name}
@@ -57,6 +58,11 @@ def pod(name: str, namespace: str, *, spec: Json | None = None, **metadata: Any)
         "metadata": {"name": name, "namespace": namespace, **metadata},
         "spec": {"schedulerName": "entresol"} | (pod_spec() if spec is None else spec),
     }
+
+
+def runs(seconds: float) -> dict[str, str]:
+    """Annotations of a pod that runs so long."""
+    return {RUN_SECONDS: f"{seconds:g}"}
 
 
 def role(name: str, **spec: Any) -> Json:

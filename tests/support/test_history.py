@@ -1,6 +1,7 @@
 """The witness's judgement can fail: bad histories are told apart from good ones."""
 
 from collections.abc import Callable
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -11,11 +12,12 @@ Json = dict[str, Any]
 Step = Callable[[History], None]
 
 
-def _pod(name: str, phase: str, task: str = "t1", node: str = "n1") -> Json:
+def _pod(name: str, phase: str, task: str = "t1", node: str = "n1", cpu: str = "1") -> Json:
     owner = {"kind": "Task", "apiVersion": "entresol.dev/v1alpha1", "uid": task}
-    metadata = {"name": name, "namespace": "team", "uid": name, "ownerReferences": [owner]}
+    metadata: Json = {"name": name, "namespace": "team", "uid": name, "ownerReferences": [owner]}
     metadata["annotations"] = {"entresol.dev/role": "team"}
-    return {"metadata": metadata, "spec": {"nodeName": node}, "status": {"phase": phase}}
+    spec = {"schedulerName": "entresol", "nodeName": node, "containers": [{"resources": {"requests": {"cpu": cpu}}}]}
+    return {"metadata": metadata, "spec": spec, "status": {"phase": phase}}
 
 
 def pod(name: str, phase: str = "Running") -> Step:
@@ -74,6 +76,32 @@ def test_a_good_history_is_accepted(steps: list[Step]) -> None:
     for step in steps:
         step(history)
     assert history.violations == []
+
+
+def _crowd(*steps: tuple[str, str, str]) -> list[str]:
+    """Pods of different tasks, one CPU each, on a node with two and in a role that may hold two."""
+    history = History(rooms={"n1": {"cpu": Fraction(2), "pods": Fraction(9)}}, limits={"team": {"cpu": Fraction(2)}})
+    for name, phase, node in steps:
+        history.pod_seen(_pod(name, phase, task=f"task of {name}", node=node))
+    return history.violations
+
+
+def test_a_pod_placed_beyond_a_node_s_room_is_told_even_when_it_is_over_soon() -> None:
+    steps = [("a", "Running", "n1"), ("b", "Running", "n1"), ("c", "Running", "n1"), ("c", "Succeeded", "n1")]
+    assert _crowd(*steps) == [
+        "team/c was placed on n1, which has too little cpu for it",
+        "team/c was placed beyond the limit of team in cpu",
+    ]
+
+
+def test_a_pod_placed_beyond_a_limit_is_told_wherever_it_is() -> None:
+    steps = [("a", "Running", "n1"), ("b", "Running", "n2"), ("c", "Running", "n2")]
+    assert _crowd(*steps) == ["team/c was placed beyond the limit of team in cpu"]
+
+
+def test_a_pod_placed_where_another_ended_is_accepted() -> None:
+    steps = [("a", "Running", "n1"), ("b", "Running", "n1"), ("a", "Failed", "n1"), ("c", "Running", "n1")]
+    assert _crowd(*steps) == []
 
 
 def test_bindings_are_kept_in_order_and_once() -> None:

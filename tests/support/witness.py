@@ -14,7 +14,8 @@ from urllib.parse import urlencode
 import urllib3
 
 from devcluster.api import Identity
-from tests.support.history import History
+from tests.support.arithmetic import Amounts, quantity
+from tests.support.history import Binding, History
 
 PODS = "/api/v1/pods"
 TASKS = "/apis/entresol.dev/v1alpha1/tasks"
@@ -36,6 +37,7 @@ class Witness:
             cert_file=str(identity.pair.certificate),
             key_file=str(identity.pair.key),
             retries=False,
+            maxsize=4,
             timeout=urllib3.Timeout(connect=2.0, read=5.0),
         )
         self._lock = threading.Lock()
@@ -61,6 +63,21 @@ class Witness:
         for thread in self._threads:
             thread.join(10)
         self._pool.clear()
+
+    def room(self, node: str, amounts: Amounts) -> None:
+        """Judge from now on what is placed on a node against what it has."""
+        with self._lock:
+            self.history.rooms[node] = amounts
+
+    def limit(self, role: str, **amounts: str) -> None:
+        """Judge from now on what a role holds against what it may hold at most."""
+        with self._lock:
+            self.history.limits[role] = {name: quantity(amount) for name, amount in amounts.items()}
+
+    def bindings(self) -> list[Binding]:
+        """Pods in the order in which they got their node."""
+        with self._lock:
+            return list(self.history.bindings)
 
     def violations(self) -> list[str]:
         """What must not have happened and did."""

@@ -1,0 +1,148 @@
+"""The operator as one more process beside the cluster: started, stopped, killed, paused, asked.
+
+It runs as it would in a pod: as an ordinary ServiceAccount with the rights of `rbac.yaml` (nobody of `system:masters`,
+who would be exempt from the API server's flow control), on a free port of the loopback interface.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import urllib3
+
+from devcluster.cluster import Cluster
+from devcluster.component import Component
+from devcluster.paths import SOURCES
+from devcluster.waiting import wait_until
+
+NAMESPACE = "entresol-system"
+ACCOUNT = "entresol"
+DEFINITIONS = SOURCES.parent / "crds"
+RIGHTS = SOURCES / "rbac.yaml"
+
+
+class OperatorProcess:
+    """One operator at a time for one cluster; every start is a new process with the same log.
+
+    Attributes:
+        log: what it writes.
+        settings: what it was told at its last start beyond what it must be told.
+    """
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        self._component: Component | None = None
+        self._address_file = cluster.run / "operator.address"
+        self._pool = urllib3.PoolManager(retries=False)
+        self.log: Path = cluster.run / "logs" / "operator.log"
+        self.settings: dict[str, str] = {}
+
+    def install(self) -> None:
+        """Apply the definitions of the kinds and the operator's rights, and wait until both are in force."""
+        self._cluster.apply(DEFINITIONS)
+        self._cluster.apply(RIGHTS)
+        self._cluster.kubectl("wait", "--for=condition=Established", f"--filename={DEFINITIONS}", "--timeout=30s")
+        self.kubeconfig = self._cluster.kubeconfig_for_service_account(NAMESPACE, ACCOUNT)
+
+    def start(self, *, wait: bool = True, seconds: float = 60.0, **settings: str) -> None:
+        """Start it and, unless told otherwise, wait until it is ready.
+
+        Args:
+            wait: whether to return only when it has listed everything once.
+            seconds: how long to wait for that.
+            settings: of the operator, by name.
+
+        Raises:
+            ComponentError: it ended, or was not ready in time.
+        """
+        self.stop()
+        self._address_file.unlink(missing_ok=True)
+        self.settings = settings
+        told = {
+            "kubeconfig": str(self.kubeconfig),
+            "listen": "127.0.0.1:0",
+            "address_file": str(self._address_file),
+            **settings,
+        }
+        environment = {f"ENTRESOL_{name.upper()}": value for name, value in told.items()}
+        command = [sys.executable, "-m", "entresol", "operator"]
+        self._component = Component("operator", command, self.log, self._ready, environment)
+        self._component.launch()
+        if wait:
+            self._component.wait_ready(seconds)
+
+    def stop(self) -> None:
+        """End it with SIGTERM, and wait."""
+        if self._component is not None:
+            self._component.stop()
+
+    def kill(self) -> None:
+        """End it with SIGKILL, as a crash would."""
+        self._running_component.kill()
+
+    def pause(self) -> None:
+        """Freeze it: it hears and says nothing, and time goes on."""
+        self._running_component.pause()
+
+    def resume(self) -> None:
+        """Let it go on after `pause`."""
+        self._running_component.resume()
+
+    def close(self) -> None:
+        """Stop it, and forget the connections to it."""
+        self.stop()
+        self._pool.clear()
+
+    @property
+    def running(self) -> bool:
+        """Whether its process exists."""
+        return self._component is not None and self._component.running
+
+    @property
+    def pid(self) -> int:
+        """The number of its process."""
+        return self._running_component.pid
+
+    @property
+    def url(self) -> str:
+        """Where its health, metrics and state are; it must have been ready once."""
+        address = self._address_file.read_text().strip()
+        return address if "://" in address else f"http://{address}"
+
+    def wait_ready(self, seconds: float = 60.0) -> None:
+        """Wait until it has listed everything once."""
+        self._running_component.wait_ready(seconds)
+
+    def wait_ended(self, seconds: float = 60.0) -> None:
+        """Wait until its process has ended by itself."""
+        wait_until(lambda: not self.running, "end of the operator", seconds)
+
+    def text(self, path: str) -> str:
+        """What it answers at *path*, such as `/metrics`.
+
+        Raises:
+            OSError: it does not answer, or not with 200.
+        """
+        try:
+            answer = self._pool.request("GET", self.url + path, timeout=10.0)
+        except urllib3.exceptions.HTTPError as error:
+            raise OSError(f"{path}: {error}") from error
+        if answer.status != 200:
+            raise OSError(f"{path}: {answer.status} {answer.data.decode(errors='replace')[:500]}")
+        return answer.data.decode()
+
+    def json(self, path: str) -> Any:
+        """What it answers at *path*, decoded: `/state`, `/debug/state`."""
+        return json.loads(self.text(path))
+
+    @property
+    def _running_component(self) -> Component:
+        if self._component is None:
+            raise RuntimeError("the operator must have been started")
+        return self._component
+
+    def _ready(self) -> bool:
+        return bool(self.text("/readyz"))
