@@ -20,6 +20,11 @@ TRESPASSES = {
     "only the connection may import the client": ("api", "import kubernetes", "imports the Kubernetes client"),
     "only the metrics table may import the library": ("api", "import prometheus_client", "imports the metrics library"),
     "only placement may compute with arrays": ("engine", "import numpy", "computes with arrays"),
+    "only the composition root may read settings": (
+        "runtime",
+        "import entresol.settings",
+        "only app and cli read settings",
+    ),
     "the handlers may not know each other": (
         "handlers",
         "import entresol.handlers.trespassed_upon",
