@@ -108,7 +108,7 @@ class Cluster(Access):
         etcd_port = self._ports.claim()
         parts = [
             control_plane.etcd(site, etcd_port, self._ports.claim()),
-            control_plane.apiserver(site, port, etcd_port, self.api),
+            control_plane.apiserver(site, port, etcd_port, self.identity()),
         ]
         if self.options.controller_manager:
             user = self.kubeconfig("system:kube-controller-manager")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import urllib3
 
-from devcluster.api import Api, ApiError
+from devcluster.api import Identity
 from devcluster.certificates import KeyPair
 from devcluster.component import Component
 from devcluster.options import Options
@@ -58,7 +58,7 @@ def etcd(site: Site, port: int, peer_port: int) -> Component:
     return Component("etcd", command, site.log("etcd"), http_ok(f"{client}/health"))
 
 
-def apiserver(site: Site, port: int, etcd_port: int, admin: Api) -> Component:
+def apiserver(site: Site, port: int, etcd_port: int, admin: Identity) -> Component:
     """kube-apiserver, with RBAC, the Node authorizer and the default admission plugins."""
     options = site.options
     command = [
@@ -86,7 +86,8 @@ def apiserver(site: Site, port: int, etcd_port: int, admin: Api) -> Component:
         # Nobody would take the taint off a new node or make a namespace's service account.
         command.append("--disable-admission-plugins=TaintNodesByCondition,ServiceAccount")
     command += options.apiserver_flags
-    return Component("kube-apiserver", command, site.log("kube-apiserver"), lambda: _answers(admin))
+    ready = http_ok(f"{admin.url}/readyz", site.ca, admin.pair)
+    return Component("kube-apiserver", command, site.log("kube-apiserver"), ready)
 
 
 def controller_manager(site: Site, port: int, kubeconfig: Path) -> Component:
@@ -117,9 +118,14 @@ def scheduler(site: Site, port: int, kubeconfig: Path) -> Component:
     return Component(name, command, site.log(name), http_ok(f"https://127.0.0.1:{port}/readyz", site.ca))
 
 
-def http_ok(url: str, ca: Path | None = None) -> Callable[[], bool]:
-    """A question whether *url* answers with status 200."""
-    pool = urllib3.PoolManager(ca_certs=None if ca is None else str(ca), retries=False)
+def http_ok(url: str, ca: Path | None = None, client: KeyPair | None = None) -> Callable[[], bool]:
+    """A question whether *url* answers soon and with status 200."""
+    pool = urllib3.PoolManager(
+        ca_certs=ca and str(ca),
+        cert_file=client and str(client.certificate),
+        key_file=client and str(client.key),
+        retries=False,
+    )
 
     def ask() -> bool:
         try:
@@ -141,10 +147,3 @@ def _controller_flags(site: Site, port: int, kubeconfig: Path) -> list[str]:
         f"--tls-private-key-file={site.serving.key}",
         "--leader-elect=false",
     ]
-
-
-def _answers(admin: Api) -> bool:
-    try:
-        return bool(admin.get("/readyz") == "ok")
-    except ApiError:
-        return False

@@ -80,11 +80,11 @@ def start(name: str, options: Options, seconds: float = 120.0) -> Record:
             )
         wait_until(lambda: find(name) is not None or owner.poll() is not None, f"start of {name}", seconds)
         record = find(name)
-        if record is None:
-            raise DetachedError(f"{name} did not start:\n{log.read_text(errors='replace').strip()}")
+        said = log.read_text(errors="replace").strip()
         log.unlink()
-    # The owner is meant to outlive us: tell Popen that nobody will wait for it.
-    owner.returncode = 0
+        if record is None:
+            raise DetachedError(f"{name} did not start:\n{said}")
+    owner.returncode = 0  # it is meant to outlive us, so Popen shall not complain that nobody waited for it
     return record
 
 
