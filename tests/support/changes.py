@@ -1,191 +1,142 @@
-"""Objects that the API server takes, and changes that it must take or refuse, each under a sentence.
+"""What happens to a cluster between two cycles: snapshots that share structure, as the engine makes them."""
 
-What a Task runs is fixed once it exists, as it is charged for; what only says when and how often may change.
-"""
+import random
+from collections.abc import Callable
+from dataclasses import replace
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from entresol.allocator.snapshot import AgentView, ClusterSnapshot, FrameworkView, Queue
+from entresol.model.constraints import HostPort, Taint
+from entresol.model.resources import Resources
+from tests.support.builders import Batch, Outcome, agent, framework, resources, work
 
-from tests.support.bodies import CONTAINER, TEMPLATE, Object, framework, pod, role, selector, short, task
-
-STAY = "must stay as it was when the Task was created; create another Task"
-
-
-class Change(NamedTuple):
-    """An object that is taken, a merge patch, and a part of the message; empty when the change is taken too."""
-
-    found: Object
-    patch: Object
-    want: str
+Change = Callable[[ClusterSnapshot, random.Random], ClusterSnapshot]
 
 
-class Taken(NamedTuple):
-    """An object, and what is read back at some dotted paths."""
+def changed(snapshot: ClusterSnapshot, outcome: Outcome, draw: random.Random) -> ClusterSnapshot:
+    """The next snapshot: some grants carried out, and a few other things that happen."""
+    snapshot = carried_out(snapshot, outcome, draw)
+    for change in draw.sample(CHANGES, 2):
+        snapshot = change(snapshot, draw)
+    return replace(snapshot, cycle=snapshot.cycle + 1)
 
-    found: Object
-    want: Mapping[str, Any]
+
+def carried_out(snapshot: ClusterSnapshot, outcome: Outcome, draw: random.Random) -> ClusterSnapshot:
+    """Take a few granted units from their queues and from the agents; what is not touched stays the same object."""
+    done = {grant.task: grant for grant in outcome.grants if draw.random() < 0.5}
+    agents = [
+        _used(view, [grant.work.demand for grant in done.values() if grant.agent == view.agent.id])
+        for view in snapshot.agents
+    ]
+    frameworks = [_without(view, set(done)) for view in snapshot.frameworks]
+    return replace(snapshot, agents=tuple(agents), frameworks=tuple(frameworks))
 
 
-CHANGES = {
-    "the role of a framework": Change(
-        framework(role="gold"),
-        {"spec": {"role": "silver"}},
-        "`role` must stay as it was when the Framework was created; create another Framework for another role",
-    ),
-    "a role for a framework that named none": Change(
-        framework(), {"spec": {"role": "gold"}}, "`role` must stay as it was"
-    ),
-    "no role for a framework that named one": Change(
-        framework(role="gold"), {"spec": {"role": None}}, "`role` must stay as it was"
-    ),
-    "the weight of a framework": Change(framework(), {"spec": {"weight": 3, "suspend": True}}, ""),
-    "the policies of a framework": Change(framework(), {"spec": {"scheduler": {"order": "Priority"}}}, ""),
-    "the grants of a role": Change(role(), {"spec": {"weight": 9, "guarantee": {"cpu": 1}, "limit": {"cpu": "2"}}}, ""),
-    "the limit of a role to below its guarantee": Change(
-        role(guarantee={"cpu": 4}), {"spec": {"limit": {"cpu": "3"}}}, "`guarantee` must be at most `limit`"
-    ),
-    "the framework of a task": Change(
-        short(),
-        {"spec": {"frameworkRef": {"name": "other"}}},
-        "`frameworkRef` must stay as it was when the Task was created; create another Task for another Framework",
-    ),
-    "the resources of a task": Change(
-        short(),
-        {"spec": {"resources": {"requests": {"cpu": "1m"}}}},
-        "`resources` must stay as they were when the Task was created; create another Task instead",
-    ),
-    "the image of a task": Change(
-        short(),
-        {"spec": {"image": "busybox:1.36"}},
-        "`image`, `command`, `args` and `env` must stay as they were when the Task was created; create another Task",
-    ),
-    "a command for a task that had none": Change(
-        short(), {"spec": {"command": ["true"]}}, "`args` and `env` must stay"
-    ),
-    "no arguments for a task that had some": Change(
-        short(args=["a"]), {"spec": {"args": None}}, "`args` and `env` must stay"
-    ),
-    "the environment of a task": Change(
-        short(env=[{"name": "A", "value": "1"}]),
-        {"spec": {"env": [{"name": "A", "value": "2"}]}},
-        "`args` and `env` must stay",
-    ),
-    "a template in place of an image": Change(
-        short(), {"spec": {"image": None, "resources": None, "template": TEMPLATE}}, f"`template` {STAY}"
-    ),
-    "the requests in a template": Change(
-        pod(),
-        {"spec": {"template": {"spec": {"containers": [{**CONTAINER, "resources": {"requests": {"cpu": 1}}}]}}}},
-        f"`template` {STAY} instead",
-    ),
-    "the image in a template": Change(
-        pod(),
-        {"spec": {"template": {"spec": {"containers": [{**CONTAINER, "image": "busybox:1.36"}]}}}},
-        f"`template` {STAY}",
-    ),
-    "a field of a template that is not described": Change(
-        pod(hostname="a"), {"spec": {"template": {"spec": {"hostname": "b"}}}}, f"`template` {STAY}"
-    ),
-    "one described field of a template for another": Change(
-        pod(volumes=[{"name": "v", "emptyDir": {}}]),
-        {"spec": {"template": {"spec": {"volumes": None, "tolerations": [{"operator": "Exists"}]}}}},
-        f"`template` {STAY}",
-    ),
-    "the init containers of a template": Change(
-        pod(initContainers=[CONTAINER | {"name": "init"}]),
-        {"spec": {"template": {"spec": {"initContainers": [CONTAINER | {"name": "init", "command": ["true"]}]}}}},
-        f"`template` {STAY}",
-    ),
-    "the labels of a template": Change(
-        task(template={**TEMPLATE, "metadata": {"labels": {"a": "1"}}}),
-        {"spec": {"template": {"metadata": {"labels": {"a": None, "b": "1"}}}}},
-        f"`template` {STAY}",
-    ),
-    "what may change in a task": Change(
-        pod(),
-        {
-            "spec": {
-                "priority": 7,
-                "maxAttempts": 3,
-                "suspend": True,
-                "expectedRuntimeSeconds": 60,
-                "activeDeadlineSeconds": 600,
-                "ttlSecondsAfterFinished": 0,
-            }
-        },
-        "",
-    ),
-}
+def _used(view: AgentView, demands: list[Resources]) -> AgentView:
+    for demand in demands:
+        view = replace(view, free=view.free - demand)
+    return view
 
-TAKEN = {
-    "a role of which nothing is said": Taken({k: v for k, v in role().items() if k != "spec"}, {"spec": {"weight": 1}}),
-    "a role with everything": Taken(
-        role(
-            weight=1_000_000,
-            guarantee={"cpu": 4, "memory": "16Gi", "nvidia.com/gpu": 1},
-            limit={"cpu": "4", "memory": "17179869184", "pods": 100, "hugepages-2Mi": "1Gi"},
-            namespaces={
-                "names": ["team-a", "team-b"],
-                "selector": {
-                    "matchLabels": {"team": "a"},
-                    "matchExpressions": [
-                        {"key": "stage", "operator": "NotIn", "values": ["test"]},
-                        {"key": "old", "operator": "DoesNotExist"},
-                    ],
-                },
-            },
+
+def _without(view: FrameworkView, done: set[str]) -> FrameworkView:
+    if not any(unit.task in done for queue in view.queues for unit in queue.units):
+        return view
+    queues = [Queue(q.work, tuple(unit for unit in q.units if unit.task not in done)) for q in view.queues]
+    return replace(view, queues=tuple(queues))
+
+
+def _agent_joins(snapshot: ClusterSnapshot, draw: random.Random) -> ClusterSnapshot:
+    name = f"n{draw.choice('0369')}{draw.randint(0, 9)}"
+    taken = {view.agent.id for view in snapshot.agents}
+    new = [] if name in taken else [agent(name, cpu=draw.randint(1, 40), memory=30, fpga=draw.randint(0, 1))]
+    return replace(snapshot, agents=tuple(sorted([*snapshot.agents, *new], key=lambda view: view.agent.id)))
+
+
+def _agent_leaves(snapshot: ClusterSnapshot, draw: random.Random) -> ClusterSnapshot:
+    gone = draw.randrange(len(snapshot.agents)) if snapshot.agents else 0
+    return replace(snapshot, agents=snapshot.agents[:gone] + snapshot.agents[gone + 1 :])
+
+
+def _one_agent(change: Callable[[AgentView, random.Random], AgentView]) -> Change:
+    def apply(snapshot: ClusterSnapshot, draw: random.Random) -> ClusterSnapshot:
+        if not snapshot.agents:
+            return snapshot
+        at = draw.randrange(len(snapshot.agents))
+        agents = list(snapshot.agents)
+        agents[at] = change(agents[at], draw)
+        return replace(snapshot, agents=tuple(agents))
+
+    return apply
+
+
+def _tainted(view: AgentView, draw: random.Random) -> AgentView:
+    taints = draw.choice([(), (Taint("dedicated"),), (Taint("other"),)])
+    return replace(view, agent=replace(view.agent, taints=taints, attributes={"zone": draw.choice("ab")}))
+
+
+def _resized(view: AgentView, draw: random.Random) -> AgentView:
+    size = resources(cpu=draw.randint(1, 40), memory=draw.randint(1, 40), gpu=draw.choice([0, 2]))
+    return replace(view, agent=replace(view.agent, allocatable=size), free=size)
+
+
+def _port_taken(view: AgentView, draw: random.Random) -> AgentView:
+    return replace(view, ports=draw.choice([frozenset(), frozenset({HostPort(80)})]))
+
+
+def _framework_joins(snapshot: ClusterSnapshot, draw: random.Random) -> ClusterSnapshot:
+    """With a class that nobody had, perhaps of a resource that nobody named."""
+    shape = work(cpu=draw.randint(1, 9), memory=draw.randint(1, 9), fpga=draw.choice([0, 0, 1]))
+    new = framework(f"red/late{snapshot.cycle}", Batch(3, shape), role=draw.choice("pqr"))
+    return replace(snapshot, frameworks=(*snapshot.frameworks, new))
+
+
+CHANGES: list[Change] = [
+    lambda snapshot, _: snapshot,
+    _agent_joins,
+    _agent_leaves,
+    _one_agent(_tainted),
+    _one_agent(_resized),
+    _one_agent(_port_taken),
+    _framework_joins,
+]
+
+
+def scaled(snapshot: ClusterSnapshot, factor: int) -> ClusterSnapshot:
+    """The same cluster in other units."""
+    return replace(
+        snapshot,
+        totals=snapshot.totals.times(factor),
+        agents=tuple(_scaled_agent(view, factor) for view in snapshot.agents),
+        roles=tuple(
+            replace(
+                view,
+                held=view.held.times(factor),
+                namespaces={name: held.times(factor) for name, held in view.namespaces.items()},
+                role=replace(
+                    view.role,
+                    guarantee=view.role.guarantee.times(factor),
+                    limit={name: amount * factor for name, amount in view.role.limit.items()},
+                ),
+            )
+            for view in snapshot.roles
         ),
-        {"spec.guarantee.cpu": 4, "spec.limit.memory": "17179869184"},
-    ),
-    "a role for every namespace": Taken(selector(), {"spec.namespaces": {"selector": {}}}),
-    "a guarantee as large as the limit, in other units": Taken(
-        role(guarantee={"cpu": "2000m"}, limit={"cpu": 2}), {"spec.weight": 1}
-    ),
-    "a framework of which nothing is said": Taken(
-        {k: v for k, v in framework().items() if k != "spec"},
-        {"spec": {"weight": 1, "suspend": False, "scheduler": {"type": "BuiltIn"}}},
-    ),
-    "an external framework": Taken(framework(scheduler={"type": "External"}), {"spec.scheduler": {"type": "External"}}),
-    "a framework with everything": Taken(
-        framework(
-            "a" * 63,
-            role="gold",
-            weight=5,
-            suspend=True,
-            nodeSelector={"topology.kubernetes.io/zone": "a", "flag": ""},
-            scheduler={"order": "ShortestFirst", "placement": "Spread"},
+        frameworks=tuple(
+            replace(
+                view,
+                held=view.held.times(factor),
+                queues=tuple(
+                    Queue(replace(queue.work, demand=queue.work.demand.times(factor)), queue.units)
+                    for queue in view.queues
+                ),
+            )
+            for view in snapshot.frameworks
         ),
-        {"spec.scheduler": {"type": "BuiltIn", "order": "ShortestFirst", "placement": "Spread"}},
-    ),
-    "a task in the short form": Taken(
-        short(command=["sh", "-c"], args=["echo hi"], env=[{"name": "A", "value": "1"}, {"name": "B"}]),
-        {"spec.maxAttempts": 1, "spec.suspend": False, "spec.priority": None},
-    ),
-    "a task with a GPU in the short form": Taken(
-        short(resources={"requests": {"cpu": 1, "nvidia.com/gpu": 1}, "limits": {"nvidia.com/gpu": "1"}}),
-        {"spec.resources.limits": {"nvidia.com/gpu": "1"}},
-    ),
-    "a task with the smallest numbers": Taken(
-        short(priority=-(2**31), expectedRuntimeSeconds=1, activeDeadlineSeconds=1, ttlSecondsAfterFinished=0),
-        {"spec.priority": -(2**31)},
-    ),
-    "a template": Taken(pod(), {"spec.template.spec.restartPolicy": "Never"}),
-    "a template that restarts on failure and names us": Taken(
-        pod(restartPolicy="OnFailure", schedulerName="entresol"), {"spec.template.spec.restartPolicy": "OnFailure"}
-    ),
-    "a pod that requests as a whole": Taken(
-        pod(resources={"requests": {"cpu": 1}}, containers=[{"name": "a"}, {"name": "b"}]),
-        {"spec.template.spec.containers": [{"name": "a"}, {"name": "b"}]},
-    ),
-    "fields of a pod that this release has never heard of": Taken(
-        pod(hostname="h", newField={"deep": [1, {"a": "b"}]}, initContainers=[{"name": "i", "other": 1}]),
-        {
-            "spec.template.spec.newField": {"deep": [1, {"a": "b"}]},
-            "spec.template.spec.initContainers": [{"name": "i", "other": 1}],
+        refusals={
+            name: {where: tuple(a.times(factor) for a in amounts) for where, amounts in refused.items()}
+            for name, refused in snapshot.refusals.items()
         },
-    ),
-    "what `kubectl create --dry-run` prints around a template": Taken(
-        task(template={**TEMPLATE, "metadata": {"labels": {"a": "b"}, "annotations": {"c": "d e"}}}),
-        {"spec.template.metadata": {"labels": {"a": "b"}, "annotations": {"c": "d e"}}},
-    ),
-}
+    )
+
+
+def _scaled_agent(view: AgentView, factor: int) -> AgentView:
+    larger = replace(view.agent, allocatable=view.agent.allocatable.times(factor))
+    return replace(view, agent=larger, free=view.free.times(factor))

@@ -35,6 +35,10 @@ FULL_SCORINGS = 10
 FEWEST = 8
 """All agents are scored again after one placement per `FULL_SCORINGS` agents, and not more often than `FEWEST`."""
 
+CORRECTIONS = 4
+"""How many scores that are out of date one choice corrects; then the best one known is taken. In a cluster with many
+classes the best agents change all the time, and correcting each would cost more than it gains."""
+
 Candidate: TypeAlias = tuple[int, int, int]
 """Rank (smaller is better), position of the agent, and how often it had been placed on when it was ranked."""
 
@@ -61,6 +65,7 @@ class Walk:
         if self._left <= 0:
             self._rank_all()
         self._left -= 1
+        corrections = CORRECTIONS
         while True:
             heap = self._heap
             if not heap or heap[0][:2] > self._edge:
@@ -71,10 +76,13 @@ class Walk:
             now = touches.get(agent, 0)
             if now == seen:
                 return agent
-            if self._floor.fits(self._room.kind, agent):
+            if not self._floor.fits(self._room.kind, agent):
+                heappop(heap)
+            elif corrections:
+                corrections -= 1
                 heapreplace(heap, (self._rank(agent, last=rank > LAST // 2), agent, now))
             else:
-                heappop(heap)
+                return agent
 
     def _rank(self, agent: int, *, last: bool) -> int:
         """The rank of one agent as it is now, on the scale of the last full scoring."""
