@@ -65,6 +65,12 @@ ROLE_ALLOCATED = Row(
     ("role", "resource", "unit"),
 )
 ROLE_WAITING = Row("entresol_role_waiting_tasks", GAUGE, "Tasks and pods of the role that wait.", ("role",))
+ROLE_WANTED = Row(
+    "entresol_role_waiting_resources",
+    GAUGE,
+    "What the role's waiting work asks together, as far as it may be granted anything.",
+    ("role", "resource", "unit"),
+)
 ROLE_OLDEST = Row(
     "entresol_role_oldest_waiting_seconds", GAUGE, "How long the role's oldest waiting task has waited.", ("role",)
 )
@@ -260,6 +266,7 @@ def _roles(summary: Summary) -> dict[Row, Family]:
         ROLE_FLOOR: {(role.id,): role.floor for role in roles},
         ROLE_ALLOCATED: {(role.id, *labels): value for role in roles for labels, value in _amounts(role.held)},
         ROLE_WAITING: {(role.id,): role.waiting for role in roles},
+        ROLE_WANTED: {(role.id, *labels): value for role in roles for labels, value in _amounts(role.wanted)},
         ROLE_OLDEST: {(role.id,): role.oldest_wait for role in roles},
         ROLE_FRAMEWORKS: {(role.id,): role.frameworks for role in roles},
         ROLE_FITS: {(role.id,): int(role.guarantee_fits) for role in roles},

@@ -10,6 +10,7 @@ that is named entresol.
 """
 
 import ipaddress
+import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
@@ -233,6 +234,11 @@ def read(environ: Mapping[str, str], given: Mapping[str, str | None] | None = No
     if problems:
         raise SettingsError(problems)
     return settings
+
+
+def from_process(given: Mapping[str, str | None] | None = None) -> Settings:
+    """Judge what this process's environment and the command line say. Raises SettingsError."""
+    return read(os.environ, given)
 
 
 def _source(name: str, environ: Mapping[str, str], given: Mapping[str, str | None]) -> tuple[str, str | None]:

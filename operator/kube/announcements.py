@@ -20,6 +20,9 @@ from entresol.model.tasks import ERROR, FAILED, FINISHED, KILLED
 _MAX_NOTE = 1024
 _MAX_NAME = 200
 _MAX_INSTANCE = 128
+NO_NAMESPACE = "default"
+"""Where the API server wants Events about objects that live in no namespace."""
+
 _ENDS = {
     FINISHED: ("AttemptFinished", "Normal"),
     FAILED: ("AttemptFailed", "Warning"),
@@ -54,7 +57,18 @@ def subject_pod(metadata: ObjectMeta) -> Subject:
     return Subject("v1", "Pod", metadata.namespace, metadata.name, metadata.uid)
 
 
-def event_body(news: Scheduled | Unscheduled | AttemptEnded, about: Subject, instance: str, at: float) -> bytes:
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something to be told about an object that is not a task. `reason` is one word, `note` a sentence."""
+
+    reason: str
+    note: str
+
+
+News = Scheduled | Unscheduled | AttemptEnded | Notice
+
+
+def event_body(news: News, about: Subject, instance: str, at: float) -> bytes:
     """An Event. Its name follows from what it says and when, so that a repeated create answers 409 and changes nothing.
 
     `instance` names the process that reports.
@@ -65,7 +79,7 @@ def event_body(news: Scheduled | Unscheduled | AttemptEnded, about: Subject, ins
         "kind": "Event",
         "metadata": {
             "name": f"{about.name[:_MAX_NAME].rstrip('.-')}.{reason.lower()}.{int(at * 1_000_000):x}",
-            "namespace": about.namespace,
+            "namespace": about.namespace or NO_NAMESPACE,
         },
         "eventTime": format_time_exactly(at),
         "reportingController": REPORTER,
@@ -85,7 +99,7 @@ def event_body(news: Scheduled | Unscheduled | AttemptEnded, about: Subject, ins
     return msgspec.json.encode(event)
 
 
-def _said(news: Scheduled | Unscheduled | AttemptEnded, about: Subject) -> tuple[str, str, str, str]:
+def _said(news: News, about: Subject) -> tuple[str, str, str, str]:
     """Reason, action, type and note."""
     match news:
         case Scheduled(agent):
@@ -96,5 +110,7 @@ def _said(news: Scheduled | Unscheduled | AttemptEnded, about: Subject) -> tuple
         case AttemptEnded(attempt):
             reason, kind = _ENDS.get(attempt.state, _LOST)
             return reason, "Running", kind, attempt_sentence(attempt)
+        case Notice(reason, note):
+            return reason, "Accepting", "Warning", note
         case _:
             assert_never(news)

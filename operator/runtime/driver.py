@@ -27,6 +27,7 @@ from entresol.engine.effects import (
 )
 from entresol.engine.machine import Engine
 from entresol.engine.status import Summary
+from entresol.kube.announcements import Notice, Subject
 from entresol.metrics import Picture
 from entresol.model.resources import Resources
 from entresol.runtime.dispatch import Dispatcher
@@ -103,6 +104,10 @@ class Driver:
         finally:
             await self._router.executor.close()
         raise AssertionError("every part ended without an error")
+
+    def tell(self, about: Subject, notice: Notice) -> None:
+        """Write an Event about an object that is not a task."""
+        self._router.herald.notice(about, notice)
 
     @property
     def ready(self) -> bool:

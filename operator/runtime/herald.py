@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from entresol import metrics
 from entresol.engine.effects import Announce, Scheduled, Unscheduled
-from entresol.kube.announcements import Subject, event_body, subject_pod, subject_task
+from entresol.kube.announcements import NO_NAMESPACE, News, Notice, Subject, event_body, subject_pod, subject_task
 from entresol.kube.answers import Answer
 from entresol.kube.client import KubeClient
 from entresol.kube.wire_kinds import Task
@@ -63,14 +63,11 @@ class Herald:
         about = self._subject(effect.task)
         if about is None:
             return
-        self.tell(about.namespace, lambda: event_body(effect.news, about, self._voice.instance, self._voice.now()))
+        self._tell(about, effect.news)
 
-    def tell(self, namespace: str, body: Callable[[], bytes]) -> None:
-        """Write an Event, unless there are too many; `body` is only made if not."""
-        if self._queue.full() or not self._budget.take():
-            self._voice.metrics.add(metrics.EVENTS_DROPPED)
-            return
-        self._queue.put_nowait((namespace, body()))
+    def notice(self, about: Subject, notice: Notice) -> None:
+        """Tell something about an object that is not a task."""
+        self._tell(about, notice)
 
     async def run(self) -> NoReturn:
         """Write Events until cancelled."""
@@ -78,6 +75,14 @@ class Herald:
             for _ in range(WRITERS):
                 group.create_task(self._write(), name="Events")
         raise AssertionError("a writer of Events ended without an error")
+
+    def _tell(self, about: Subject, news: News) -> None:
+        """Write an Event, unless there are too many."""
+        voice = self._voice
+        if self._queue.full() or not self._budget.take():
+            voice.metrics.add(metrics.EVENTS_DROPPED)
+            return
+        self._queue.put_nowait((about.namespace or NO_NAMESPACE, event_body(news, about, voice.instance, voice.now())))
 
     async def _write(self) -> NoReturn:
         voice = self._voice

@@ -1,0 +1,148 @@
+"""The composition root: everything an operator is made of, put together in one place.
+
+Two doors lead here. `entresol operator` calls `main`. `kopf run -m entresol.app` imports this module, which leaves its
+handlers in kopf's default registry; what kopf does then is the same.
+
+        settings -> connection -> client
+        policy -> engine -> dispatcher <-> world, executor, publisher, herald = driver -> api
+        all of it inside kopf's life cycle
+"""
+
+import asyncio
+import logging
+import platform
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import cache, partial
+
+import kopf
+
+from entresol import settings
+from entresol.allocator.allocate import allocate
+from entresol.allocator.memo import Cache
+from entresol.allocator.ordering import SHARES
+from entresol.api.server import serving
+from entresol.engine.machine import Engine
+from entresol.frameworks.orders import ORDERS
+from entresol.frameworks.placements import PLACEMENTS
+from entresol.handlers import configuration, lifecycle, login, notices
+from entresol.handlers.lifecycle import Life
+from entresol.kube.client import KubeClient
+from entresol.kube.connection import Connection
+from entresol.metrics import Metrics
+from entresol.model.policy import Policy
+from entresol.runtime import journal
+from entresol.runtime.agenda import Agenda
+from entresol.runtime.budget import TokenBucket
+from entresol.runtime.clock import Clock
+from entresol.runtime.courier import Courier
+from entresol.runtime.crash import crash_at, never
+from entresol.runtime.deletions import Deletions
+from entresol.runtime.dispatch import Dispatcher, Surroundings
+from entresol.runtime.driver import Driver, Router
+from entresol.runtime.executor import Executor
+from entresol.runtime.herald import Herald, Voice
+from entresol.runtime.launches import Desk, Launches
+from entresol.runtime.observe import Observer
+from entresol.runtime.pages import Pages
+from entresol.runtime.publisher import Press, Publisher
+from entresol.runtime.throttle import Throttle
+from entresol.runtime.world import World
+from entresol.settings import Settings
+
+EVENT_BURST = 4
+"""Seconds' worth of Events that may be written at once."""
+
+_log = logging.getLogger(__name__)
+
+
+@asynccontextmanager
+async def operating(told: Settings, connection: Connection) -> AsyncIterator[tuple[KubeClient, Driver]]:
+    """Build an operator, with its HTTP server already listening; its driver is still to be run."""
+    async with AsyncExitStack() as stack:
+        clock = Clock(monotonic=asyncio.get_running_loop().time)
+        client = await stack.enter_async_context(KubeClient(connection, connections=told.connections))
+        metrics = Metrics(lambda: driver.picture())  # noqa: PLW0108 - asked when scraped, long after there is a driver
+        crash = crash_at(told.crash_point.name, told.crash_point.visit) if told.crash_point else never
+
+        def courier(slots: int) -> Courier:
+            return Courier(Throttle(slots, clock.now), metrics)
+
+        policy = policy_of(told)
+        engine = Engine(policy, unready_grace=told.unready_grace, offer_timeout=told.offer_timeout)
+        decide = partial(allocate, policy=policy, cache=Cache())
+        dispatcher = Dispatcher(engine, Surroundings(clock, decide, Observer(metrics), told.deeds_in_flight))
+        world = World(client, clock, dispatcher.dispatch)
+
+        writers = max(1, told.connections // 4)
+        press = Press(Pages(client, engine, world), courier(writers), metrics, crash, clock.now, writers)
+        publisher = Publisher(
+            Agenda(TokenBucket(told.waiting_writes, told.waiting_writes, clock.now), clock.now), press
+        )
+
+        doers = max(1, told.connections - writers)
+        desk = Desk(client, courier(doers), world.tasks, world.pods, publisher.record, crash)
+        executor = Executor(Launches(desk), Deletions(desk), dispatcher.dispatch)
+
+        voice = Voice(client, courier(1), metrics, world.tasks, world.pods, clock.now, platform.node())
+        herald = Herald(voice, TokenBucket(told.events, told.events * EVENT_BURST, clock.now))
+
+        driver = Driver(engine, dispatcher, world, Router(executor, publisher, herald), clock.now)
+        address = await stack.enter_async_context(serving(driver, metrics, told.listen.host, told.listen.port))
+        if told.address_file is not None:
+            told.address_file.write_text(f"{address}\n")
+        yield client, driver
+
+
+def policy_of(told: Settings) -> Policy:
+    """The chosen policies, by name from their registries."""
+    return Policy(
+        share=SHARES[told.ordering],
+        orders=ORDERS,
+        placements=PLACEMENTS,
+        excluded=told.excluded_resources,
+        grants_per_cycle=told.grants_per_cycle,
+        grants_per_step=told.grants_per_step,
+    )
+
+
+def connect(told: Settings) -> Connection:
+    """Where the API server is: a kubeconfig if one is named, else the pod we run in, else kubectl's defaults.
+
+    Raises ValueError, in words, when there is no usable one.
+    """
+    if told.pod and told.kubeconfig is None:
+        return Connection.in_cluster(told.pod)
+    return Connection.from_kubeconfig(told.kubeconfig, told.context)
+
+
+def install(registry: kopf.OperatorRegistry, tell: Callable[[], Settings], stop: Callable[[], None]) -> None:
+    """Put an operator's handlers into a registry. Nothing is read or connected before kopf starts."""
+    told, connection = cache(tell), cache(lambda: connect(told()))
+    life = Life(lambda: operating(told(), connection()), stop)
+    configuration.register(registry)
+    login.register(registry, connection)
+    lifecycle.register(registry, life)
+    notices.register(registry, life.tell)
+
+
+async def run(told: Settings) -> None:
+    """Run an operator until SIGTERM or SIGINT. Raises what ended it otherwise."""
+    registry, stop = kopf.OperatorRegistry(), asyncio.Event()
+    install(registry, lambda: told, stop.set)
+    await kopf.operator(registry=registry, standalone=True, clusterwide=True, stop_flag=stop)
+
+
+def main(told: Settings) -> int:
+    """Run an operator as this process; returns its exit code."""
+    journal.configure(told.log_level, told.log_format)
+    try:
+        asyncio.run(run(told))
+    except Exception as error:  # noqa: BLE001 - logged where it happened; here it becomes an exit code
+        _log.critical("the operator ends: %s", error)
+        return 1
+    return 0
+
+
+install(kopf.get_default_registry(), settings.from_process, partial(signal.raise_signal, signal.SIGTERM))

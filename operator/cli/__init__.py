@@ -1,0 +1,1 @@
+"""The command `entresol`: starts the operator, and shows what a running one says."""

@@ -1,0 +1,77 @@
+"""The command line. Every option of the operator is a setting, made from the table in `settings`.
+
+What takes long to import (kopf, the Kubernetes client) is imported by the command that needs it, so that asking for
+help or shares stays quick.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+from urllib.request import ProxyHandler, build_opener
+
+import click
+
+from entresol import settings
+from entresol.cli import render
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_PATIENCE_SECONDS = 5.0
+_CLEAR = "\x1b[H\x1b[2J"
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="entresol")
+def main() -> None:
+    """Share a Kubernetes cluster fairly, every decision explained."""
+
+
+def _settings_options(command: F) -> F:
+    for option in reversed(settings.options()):
+        said = f"{option.description}  [{option.variable}{f'; default {option.default}' if option.default else ''}]"
+        command = click.option(option.flag, option.name, hidden=option.hidden, help=said, metavar="TEXT")(command)
+    return command
+
+
+@main.command(context_settings={"show_default": False})
+@_settings_options
+def operator(**given: str | None) -> None:
+    """Run the operator until it is told to stop."""
+    try:
+        told = settings.from_process(given)
+    except settings.SettingsError as error:
+        raise click.ClickException("\n  ".join(("the settings are wrong:", *error.problems))) from None
+    from entresol.app import main as run  # noqa: PLC0415 - kopf takes a second to import
+
+    sys.exit(run(told))
+
+
+@main.command()
+@click.option(
+    "--operator", "address", default="http://127.0.0.1:8080", show_default=True, help="Where the operator is."
+)
+@click.option("--watch", is_flag=True, help="Show it again and again until interrupted.")
+@click.option("--every", default=1.0, show_default=True, type=click.FloatRange(0.1, 3600), help="Seconds between.")
+@click.option("-o", "--output", type=click.Choice(("table", "json")), default="table", show_default=True)
+def shares(address: str, *, watch: bool, every: float, output: str) -> None:
+    """Show who holds how much of the cluster, what each is entitled to, and what waits."""
+    while True:
+        state = _state(address)
+        text = json.dumps(state, indent=2) + "\n" if output == "json" else render.shares(state)
+        click.echo((_CLEAR if watch and sys.stdout.isatty() else "") + text, nl=False)
+        if not watch:
+            return
+        time.sleep(every)
+
+
+def _state(address: str) -> Any:
+    if not address.startswith(("http://", "https://")):
+        raise click.BadParameter("must begin with http:// or https://", param_hint="--operator")
+    try:
+        # No proxy: the operator listens on this machine, or behind a port-forward on it.
+        with build_opener(ProxyHandler({})).open(f"{address.rstrip('/')}/state", timeout=_PATIENCE_SECONDS) as answer:
+            return json.load(answer)
+    except (OSError, ValueError) as error:
+        raise click.ClickException(f"the operator at {address} must be running and reachable: {error}") from None
