@@ -33,7 +33,7 @@ _LOST = ("AttemptLost", "Warning")
 """LOST, DROPPED, GONE, and states that we do not know yet."""
 
 REASONS = frozenset({"Scheduled", "FailedScheduling", _LOST[0], *(reason for reason, _ in _ENDS.values())})
-"""Every reason that an Event of ours can have."""
+"""Every reason that an Event about a task can have."""
 
 
 @dataclass(frozen=True, slots=True)

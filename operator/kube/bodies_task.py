@@ -8,8 +8,6 @@ says what must be different; what is merely not honoured yet is named as `unsupp
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import msgspec
-
 from entresol.kube.bodies import Malformed
 from entresol.kube.names import CONTAINER, SCHEDULER, full_name
 from entresol.kube.requests import as_accepted, effective_requests
@@ -17,14 +15,13 @@ from entresol.kube.scheduling import constraints_of, unsupported_fields
 from entresol.kube.times import parse_time
 from entresol.kube.wire_kinds import LastAttempt, TaskSpec, TaskStatus
 from entresol.kube.wire_kinds import Task as WireTask
-from entresol.kube.wire_pod import Container, PodSpec, PodTemplate
+from entresol.kube.wire_pod import Container, PodSpec, read_template
 from entresol.model.constraints import Constraints
 from entresol.model.identifiers import AgentId, FrameworkId, TaskId
 from entresol.model.policy import Urgency
 from entresol.model.resources import Resources
 from entresol.model.tasks import Attempt, Record, Task
 
-_TEMPLATE = msgspec.json.Decoder(PodTemplate)
 _NO_PRIORITIES: Mapping[str, int] = {}
 
 
@@ -113,22 +110,11 @@ def _pod_spec(spec: TaskSpec) -> PodSpec:
     if spec.image:
         return PodSpec(containers=(Container(name=CONTAINER, image=spec.image, resources=spec.resources),))
     try:
-        return _TEMPLATE.decode(spec.template).spec
-    except msgspec.ValidationError:
-        pass
-    try:
-        return msgspec.convert(_without_nulls(msgspec.json.decode(spec.template)), PodTemplate).spec
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"`spec.template` must be a pod template: {error}") from None
-
-
-def _without_nulls(value: object) -> object:
-    """Drop what is null: in a pod it means absent, and a template keeps it."""
-    if isinstance(value, dict):
-        return {name: _without_nulls(member) for name, member in value.items() if member is not None}
-    if isinstance(value, list):
-        return [_without_nulls(member) for member in value if member is not None]
-    return value
+        return read_template(spec.template).spec
+    except RecursionError:
+        raise ValueError("`spec.template` must be nested less deeply") from None
+    except ValueError as error:
+        raise ValueError(f"`spec.template`: {error}") from None
 
 
 def _check(pod: PodSpec) -> None:

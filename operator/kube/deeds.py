@@ -88,7 +88,7 @@ def _short_form(spec: TaskSpec) -> dict[str, object]:
         "command": spec.command,
         "args": spec.args,
         "env": spec.env,
-        "resources": spec.resources,
+        "resources": msgspec.to_builtins(spec.resources),
     }
     return {"containers": [{name: value for name, value in container.items() if value}]}
 

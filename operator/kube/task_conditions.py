@@ -55,7 +55,7 @@ def _scheduled(status: TaskStatus) -> Condition:
         return _condition(status, "Scheduled", TRUE, "Scheduled", f"Node {agent} was chosen.")
     if status.record.state in TERMINAL:
         return _because(status, "Scheduled", FALSE)
-    return _condition(status, "Scheduled", UNKNOWN, Reason.NOT_CONSIDERED.value, "Nobody has looked at it yet.")
+    return _unseen(status, "Scheduled")
 
 
 def _ready(status: TaskStatus) -> Condition:
@@ -67,6 +67,8 @@ def _ready(status: TaskStatus) -> Condition:
         return _because(status, "Ready", FALSE)
     if status.ready:
         return _condition(status, "Ready", TRUE, "PodReady", "The task's pod is ready.")
+    if status.agent is None:
+        return _unseen(status, "Ready")
     return _condition(status, "Ready", FALSE, "PodNotReady", "The task's pod is not ready.")
 
 
@@ -76,6 +78,10 @@ def _succeeded(status: TaskStatus) -> Condition:
     if _failed(status):
         return _because(status, "Succeeded", FALSE)
     return _condition(status, "Succeeded", UNKNOWN, "InProgress", "The task has not ended.")
+
+
+def _unseen(status: TaskStatus, kind: str) -> Condition:
+    return _condition(status, kind, UNKNOWN, Reason.NOT_CONSIDERED.value, "Nobody has looked at the task yet.")
 
 
 def _stalled(status: TaskStatus) -> Condition:
