@@ -117,6 +117,7 @@ def kwok(site: Site, port: int, kubeconfig: Path) -> Component:
         f"--node-lease-duration-seconds={site.options.node_grace_seconds}",
         "--cidr=10.64.0.1/10",
         f"--server-address={address}",
+        "--v=WARN",  # otherwise a line for every renewal of a lease
     ]
     # Its work directory would otherwise be in the home folder, with whatever configuration lies there.
     environment = {"KWOK_WORKDIR": str(site.run / "kwok")}

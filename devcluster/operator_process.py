@@ -7,13 +7,16 @@ who would be exempt from the API server's flow control), on a free port of the l
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import urllib3
 
-from devcluster.cluster import Cluster
+from devcluster import detached
+from devcluster.access import Access
 from devcluster.component import Component
 from devcluster.paths import SOURCES
 from devcluster.waiting import wait_until
@@ -32,20 +35,27 @@ class OperatorProcess:
         settings: what it was told at its last start beyond what it must be told.
     """
 
-    def __init__(self, cluster: Cluster) -> None:
+    def __init__(self, cluster: Access) -> None:
         self._cluster = cluster
         self._component: Component | None = None
         self._address_file = cluster.run / "operator.address"
         self._pool = urllib3.PoolManager(retries=False)
         self.log: Path = cluster.run / "logs" / "operator.log"
         self.settings: dict[str, str] = {}
+        self._kubeconfig: Path | None = None
 
     def install(self) -> None:
         """Apply the definitions of the kinds and the operator's rights, and wait until both are in force."""
         self._cluster.apply(DEFINITIONS)
         self._cluster.apply(RIGHTS)
         self._cluster.kubectl("wait", "--for=condition=Established", f"--filename={DEFINITIONS}", "--timeout=30s")
-        self.kubeconfig = self._cluster.kubeconfig_for_service_account(NAMESPACE, ACCOUNT)
+
+    @property
+    def kubeconfig(self) -> Path:
+        """Its own kubeconfig; everything must be installed."""
+        if self._kubeconfig is None:
+            self._kubeconfig = self._cluster.kubeconfig_for_service_account(NAMESPACE, ACCOUNT)
+        return self._kubeconfig
 
     def start(self, *, wait: bool = True, seconds: float = 60.0, **settings: str) -> None:
         """Start it and, unless told otherwise, wait until it is ready.
@@ -69,7 +79,7 @@ class OperatorProcess:
         }
         environment = {f"ENTRESOL_{name.upper()}": value for name, value in told.items()}
         command = [sys.executable, "-m", "entresol", "operator"]
-        self._component = Component("operator", command, self.log, self._ready, environment)
+        self._component = Component("operator", command, self.log, self.answers, environment)
         self._component.launch()
         if wait:
             self._component.wait_ready(seconds)
@@ -144,5 +154,42 @@ class OperatorProcess:
             raise RuntimeError("the operator must have been started")
         return self._component
 
-    def _ready(self) -> bool:
-        return bool(self.text("/readyz"))
+    def answers(self) -> bool:
+        """Whether it says that it is ready."""
+        try:
+            return bool(self.text("/readyz"))
+        except OSError:
+            return False
+
+
+def attended(operator: OperatorProcess, record: detached.Record, seconds: float = 60.0) -> None:
+    """Start the operator in the background, for as long as the detached cluster of *record* runs.
+
+    Raises:
+        TimeoutError: it was not ready in time.
+    """
+    command = [sys.executable, "-m", "devcluster.operator_process", record.name]
+    with (operator.log.parent / "attendant.log").open("wb") as out:
+        attendant = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, cwd=SOURCES.parent
+        )
+    wait_until(operator.answers, "readiness of the operator", seconds)
+    attendant.returncode = 0  # it is meant to outlive us: nobody will wait for it
+
+
+def _attend(name: str) -> None:
+    """Keep an operator for a detached cluster until that is gone, or SIGTERM comes."""
+    record = detached.get(name)
+    operator = OperatorProcess(record.access())
+    ends = {signal.SIGTERM, signal.SIGINT}
+    signal.pthread_sigmask(signal.SIG_BLOCK, ends)
+    operator.start()
+    try:
+        while record.alive and signal.sigtimedwait(ends, 0.5) is None:
+            pass
+    finally:
+        operator.close()
+
+
+if __name__ == "__main__":
+    _attend(sys.argv[1])

@@ -6,6 +6,7 @@ A stand-in for `go` on the PATH shows when it is called and does what the case s
 import multiprocessing
 import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -177,3 +178,17 @@ def test_the_tool_chain(version: str, want: str, tmp_path: Path, monkeypatch: py
     found = toolchain.environment(go, tmp_path / "build")
     assert found["GOTOOLCHAIN"] == want
     assert found["GOFLAGS"] == "-mod=readonly"
+
+
+@pytest.mark.e2e
+def test_promtool_is_fetched_once_and_checks_metrics() -> None:
+    program = binaries.promtool()
+    before = program.stat().st_mtime_ns
+    assert binaries.promtool().stat().st_mtime_ns == before
+    metrics = "# HELP a_total Things.\n# TYPE a_total counter\na_total 1\n"
+    good = subprocess.run([program, "check", "metrics"], input=metrics, capture_output=True, text=True, check=False)
+    assert (good.returncode, good.stderr) == (0, "")
+    bad = subprocess.run(
+        [program, "check", "metrics"], input="a_total{ 1\n", capture_output=True, text=True, check=False
+    )
+    assert bad.returncode != 0

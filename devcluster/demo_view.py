@@ -1,0 +1,192 @@
+"""What the demonstration shows: a live table on a terminal, and plain lines now and then everywhere else.
+
+Knows only samples and labels; it decides nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TextIO
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from devcluster.demo_judge import Judge, Sample, Tenant
+
+_QUIET_SECONDS = 2.0
+_BAR = 24
+
+
+class View(ABC):
+    """Where the demonstration shows itself."""
+
+    @abstractmethod
+    def say(self, text: str = "") -> None:
+        """One line that stays."""
+
+    @abstractmethod
+    @contextmanager
+    def phase(self, label: str) -> Iterator[None]:
+        """Show that something goes on, and how long it took."""
+
+    @abstractmethod
+    @contextmanager
+    def table(self) -> Iterator[None]:
+        """Samples are shown while this lasts."""
+
+    @abstractmethod
+    def show(self, sample: Sample, judge: Judge, wanted: int, seconds: float) -> None:
+        """One sample: out of `wanted` Tasks, so many seconds after the operator started."""
+
+    @abstractmethod
+    def verdict(self, lines: Sequence[tuple[str, str]], faults: Sequence[str]) -> None:
+        """The figures, and what was wrong."""
+
+
+def view(stream: TextIO | None = None) -> View:
+    """The view that suits where the output goes."""
+    out = sys.stdout if stream is None else stream
+    return Terminal(Console(file=out)) if out.isatty() else Plain(out)
+
+
+class Plain(View):
+    """For logs and pipes: no colour, no cursor, one line now and then."""
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+        self._next = 0.0
+
+    def say(self, text: str = "") -> None:
+        """One line that stays."""
+        print(text, file=self._out, flush=True)
+
+    @contextmanager
+    def phase(self, label: str) -> Iterator[None]:
+        """What goes on, and how long it took."""
+        started = time.monotonic()
+        yield
+        self.say(f"{label:<52} {time.monotonic() - started:5.1f} s")
+
+    @contextmanager
+    def table(self) -> Iterator[None]:
+        """Samples are shown while this lasts."""
+        self._next = 0.0
+        yield
+
+    def show(self, sample: Sample, judge: Judge, wanted: int, seconds: float) -> None:
+        """One sample now and then; the judge has the last word in the verdict."""
+        if seconds < self._next:
+            return
+        self._next = seconds + _QUIET_SECONDS
+        shares = "  ".join(
+            f"{one.name} (weight {one.weight}): share {one.share:.3f} of {one.entitlement:.3f} due,"
+            f" {one.held} held / {one.entitled:.2f} entitled, {one.running} running, {one.waiting} waiting |"
+            for one in sample.tenants
+        )
+        self.say(f"{seconds:5.1f} s  {shares} {sample.finished}/{wanted} finished")
+        for one in sample.tenants:
+            if one.why:
+                self.say(f"         {one.name} waits: {one.why}")
+
+    def verdict(self, lines: Sequence[tuple[str, str]], faults: Sequence[str]) -> None:
+        """The figures, and what was wrong."""
+        self.say()
+        for label, figure in lines:
+            self.say(f"{label:<34} {figure}")
+        self.say()
+        for fault in faults[:10]:
+            self.say(f"WRONG: {fault}")
+        self.say("FAILED" if faults else "PASSED: shared fairly, to the task")
+
+
+class Terminal(View):
+    """For people: a table that moves."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._live: Live | None = None
+
+    def say(self, text: str = "") -> None:
+        """One line that stays."""
+        self._console.print(text, highlight=False)
+
+    @contextmanager
+    def phase(self, label: str) -> Iterator[None]:
+        """What goes on, and how long it took."""
+        started = time.monotonic()
+        with self._console.status(f"{label} …", spinner="dots"):
+            yield
+        seconds = time.monotonic() - started
+        self._console.print(f" [green]✓[/] {label:<52} [dim]{seconds:5.1f} s[/]", highlight=False)
+
+    @contextmanager
+    def table(self) -> Iterator[None]:
+        """Samples are shown while this lasts."""
+        with Live(console=self._console, refresh_per_second=8, transient=False) as self._live:
+            yield
+        self._live = None
+
+    def show(self, sample: Sample, judge: Judge, wanted: int, seconds: float) -> None:
+        """One sample."""
+        if self._live is not None:
+            self._live.update(_picture(sample, judge, wanted, seconds))
+
+    def verdict(self, lines: Sequence[tuple[str, str]], faults: Sequence[str]) -> None:
+        """The figures, and what was wrong."""
+        table = Table.grid(padding=(0, 2))
+        for label, figure in lines:
+            table.add_row(f"[dim]{label}[/]", figure)
+        self._console.print()
+        self._console.print(table, highlight=False)
+        self._console.print()
+        for fault in faults[:10]:
+            self._console.print(f" [red]✗[/] {fault}", highlight=False)
+        if not faults:
+            self._console.print(" [bold green]✓ shared fairly, to the task[/]")
+
+
+def _picture(sample: Sample, judge: Judge, wanted: int, seconds: float) -> RenderableType:
+    table = Table(expand=False, border_style="dim", header_style="bold")
+    table.add_column("role", style="cyan", no_wrap=True)
+    table.add_column("weight", justify="right")
+    table.add_column("dominant share, and what is due", no_wrap=True)
+    table.add_column("held / entitled", justify="right", no_wrap=True)
+    table.add_column("off by", justify="right")
+    table.add_column("running", justify="right")
+    table.add_column("waiting", justify="right")
+    table.add_column("finished", justify="right")
+    for one in sample.tenants:
+        off = Text(f"{one.deviation:.2f}", style="green" if one.deviation < 1 else "yellow")
+        table.add_row(
+            one.name,
+            str(one.weight),
+            Group(_bar(one), Text(f"{one.share:6.1%} of {one.entitlement:.1%} due", style="dim")),
+            f"{one.held} / {one.entitled:.2f}",
+            off,
+            str(one.running),
+            str(one.waiting),
+            str(one.finished),
+        )
+    why = [Text.assemble((f" {one.name} ", "cyan"), ("waits: ", "dim"), one.why) for one in sample.tenants if one.why]
+    done = f" {seconds:4.0f} s   {sample.held} of {sample.places} places held   {sample.finished} of {wanted} Tasks finished"
+    proof = f"   {judge.judged} samples judged, {judge.largest:.2f} tasks off at most" if judge.judged else ""
+    return Group(table, *why, Text(done + proof, style="dim"))
+
+
+def _bar(tenant: Tenant) -> Text:
+    """What is held as a bar, with a mark where the entitlement is."""
+    held, due = round(tenant.share * _BAR), min(_BAR - 1, round(tenant.entitlement * _BAR))
+    bar = Text()
+    for position in range(_BAR):
+        filled = position < held
+        mark = position == due
+        bar.append(
+            "┃" if mark else "█" if filled else "░", style="bold yellow" if mark else "green" if filled else "dim"
+        )
+    return bar
