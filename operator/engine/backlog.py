@@ -53,8 +53,6 @@ class Backlog:
 
     def join(self, place: Place) -> None:
         """Let a unit wait there; it leaves its former place first."""
-        if self._places.get(place.unit.task) == place:
-            return
         self.leave(place.unit.task)
         self._places[place.unit.task] = place
         line = self._lines.setdefault(place.framework, {}).setdefault(place.work, _Line())

@@ -5,6 +5,8 @@ the live books once more and refuses what is no longer true, so that nothing is 
 onto an agent that filled up meanwhile.
 """
 
+from typing import assert_never
+
 from entresol.engine.effects import Announce, BindPod, CreatePod, DeletePod, PublishTask, Scheduled
 from entresol.engine.events import Launched, LaunchRefused, Refusal
 from entresol.engine.lives import DOES_NOT_FIT, begin, key_of, refused
@@ -75,10 +77,8 @@ def launched(state: State, outcome: Launched, at: float) -> None:
     live = entry.live
     live.pod = outcome.pod
     live.acked = at
-    state.do(Announce(entry.task.id, Scheduled(live.agent or AgentId(""))))
-    if entry.gone:
-        state.ring(at, Alarm.ORPHAN, outcome.pod)
-    if live.agent is not None and live.agent not in state.cluster:
+    state.do(Announce(entry.task.id, Scheduled(live.agent)))
+    if live.agent not in state.cluster:
         state.do(DeletePod(outcome.pod, live.name, grace=0))
     elif live.doomed:
         state.do(DeletePod(outcome.pod, live.name))
@@ -111,6 +111,8 @@ def launch_refused(state: State, outcome: LaunchRefused, at: float) -> None:
             )
         case Refusal.GONE | Refusal.UNAVAILABLE:
             _back_off(state, entry, Reason.BACKING_OFF, outcome.message, at)
+        case _:
+            assert_never(outcome.refusal)
 
 
 def _back_off(state: State, entry: Entry, reason: Reason, words: str, at: float) -> None:
@@ -146,7 +148,7 @@ def _charge_surcharge(state: State, entry: Entry, really: Resources, at: float) 
     assert holding is not None
     state.hold(key, holding._replace(amount=live.held))
     learn(state, entry.namespace, entry.task.demand, really, at)
-    if live.agent is None or live.agent not in state.cluster:
+    if live.agent not in state.cluster:
         return
     usage = state.ledger.usage(live.agent)
     agent = state.cluster.view(live.agent).agent

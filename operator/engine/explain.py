@@ -4,6 +4,8 @@ The question goes from the inside out: the task itself, its framework and role, 
 and last the order. So the first thing that somebody would have to change is what is named.
 """
 
+from typing import assert_never
+
 from entresol.allocator.plan import CutShort, OverLimit
 from entresol.engine.cycle import grantable, kind
 from entresol.engine.state import Entry, State
@@ -39,6 +41,8 @@ def why(state: State, entry: Entry, at: float) -> Waiting | None:
             return Waiting(reason=Reason.BEHIND, turn=turn, ahead=ahead)
         case Shortage():
             return _short_of_room(state, entry, verdict, turn, ahead)
+        case _:
+            assert_never(verdict)
 
 
 def more_agents_help(state: State, entry: Entry, waiting: Waiting) -> bool:

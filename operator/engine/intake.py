@@ -8,9 +8,9 @@ but never saw is recognised.
 
 from entresol.engine.effects import DeletePod, PublishTask
 from entresol.engine.events import PodsListed
-from entresol.engine.lives import adopt, conclude, follow, key_of, lost, orphan
+from entresol.engine.lives import adopt, conclude, follow, key_of, let_go, lost, orphan
 from entresol.engine.state import Alarm, Entry, State
-from entresol.engine.waiting import review
+from entresol.engine.waiting import finish, review
 from entresol.model import tasks
 from entresol.model.identifiers import PodId, TaskId
 from entresol.model.tasks import Pod, Task
@@ -57,7 +57,7 @@ def observe_pod(state: State, pod: Pod, at: float) -> None:
     """A pod of ours looks like this."""
     before = state.pods.get(pod.id)
     if before is not None and before.owner is not None and pod.owner is None:
-        _released(state, before)
+        _released(state, before, at)
     state.pods[pod.id] = pod
     if pod.owner is None:
         _observe_plain(state, pod, at)
@@ -76,7 +76,8 @@ def lose_pod(state: State, pod: PodId, at: float) -> None:
     if entry is not None and entry.live is not None and (entry.live.pod == pod or last.owner is None):
         conclude(state, entry, last, at)
         entry = state.entries.get(task)
-    elif entry is None or entry.live is None:
+    else:
+        # Not the living attempt's: a pod's name, hence its Task and number, cannot be had twice at a time.
         state.release(key_of(task, last.attempt))
     if last.owner is None and entry is not None:
         state.backlog.leave(task)
@@ -148,12 +149,22 @@ def _observe_plain(state: State, pod: Pod, at: float) -> None:
         # What it asks, and whom it names, counts only while it waits.
         observe_task(state, task, at)
     entry = state.entries[task.id]
-    if entry.live is not None:
-        if pod.agent is not None or pod.over:
-            follow(state, entry, pod, at)
-    elif pod.agent is not None or pod.over:
+    if pod.agent is None:
+        if pod.over:
+            _over_unbound(state, entry, pod, at)
+    elif entry.live is not None:
+        follow(state, entry, pod, at)
+    else:
         adopt(state, entry, pod, at)
         state.backlog.leave(task.id)
+
+
+def _over_unbound(state: State, entry: Entry, pod: Pod, at: float) -> None:
+    """Somebody ended the pod before it had an agent (its own deadline does that)."""
+    if entry.live is not None:
+        conclude(state, entry, pod, at)
+    else:
+        finish(state, entry, tasks.FAILED, pod.ending.message, at)
 
 
 def _observe_attempt(state: State, pod: Pod, at: float) -> None:
@@ -165,6 +176,8 @@ def _observe_attempt(state: State, pod: Pod, at: float) -> None:
             state.ring(at + ORPHAN_PATIENCE, Alarm.ORPHAN, pod.id)
     elif entry.live is not None and entry.live.number == pod.attempt:
         follow(state, entry, pod, at)
+        if entry.gone:
+            state.ring(at + ORPHAN_PATIENCE, Alarm.ORPHAN, pod.id)
     elif _accounted(entry, pod):
         _keep_out(state, pod)
     else:
@@ -186,16 +199,14 @@ def _keep_out(state: State, pod: Pod) -> None:
         state.do(DeletePod(pod.id, pod.name))
 
 
-def _released(state: State, before: Pod) -> None:
+def _released(state: State, before: Pod, at: float) -> None:
     """The pod lost its owner reference (`--cascade=orphan`): it is a plain pod from now on."""
     assert before.owner is not None
-    state.release(key_of(before.owner, before.attempt))
     entry = state.entries.get(before.owner)
-    if entry is None or entry.live is None or entry.live.pod != before.id:
-        return
-    entry.live = None
-    if entry.gone:
-        del state.entries[before.owner]
+    if entry is not None and entry.live is not None and entry.live.pod == before.id:
+        let_go(state, entry, at)
+    else:
+        state.release(key_of(before.owner, before.attempt))
 
 
 def _missing(state: State, entry: Entry, at: float) -> None:

@@ -31,10 +31,9 @@ def _sums(state: State) -> Iterator[str]:
     namespaces: dict[tuple[RoleId, str], Resources] = {}
     frameworks: dict[FrameworkId, Resources] = {}
     on_agents: dict[AgentId, list[Resources]] = {}
-    for holding in (one for _, one in state.ledger.items()):
-        if holding.agent is not None:
-            parts = on_agents.setdefault(holding.agent, [NOTHING, NOTHING])
-            parts[holding.charge is None] += holding.amount
+    for _, holding in state.ledger.holdings():
+        parts = on_agents.setdefault(holding.agent, [NOTHING, NOTHING])
+        parts[holding.charge is None] += holding.amount
         if holding.charge is not None:
             role, framework = holding.charge.role, holding.charge.framework
             roles[role] = roles.get(role, NOTHING) + holding.amount
@@ -84,7 +83,7 @@ def _tasks(state: State) -> Iterator[str]:
 
 def _indexed(state: State, task: TaskId, entry: Entry) -> Iterator[str]:
     on = [agent for agent, there in state.by_agent.items() if task in there]
-    expected = [entry.live.agent] if entry.live is not None and entry.live.agent is not None else []
+    expected = [entry.live.agent] if entry.live is not None else []
     if on != expected:
         yield f"task {task} is indexed on agents {on}, it is on {expected}"
 
@@ -93,7 +92,7 @@ def _holdings(state: State) -> Iterator[str]:
     lives = {key_of(task, entry.live.number) for task, entry in state.entries.items() if entry.live is not None}
     strays = {key_of(pod.owner or TaskId(pod.id), pod.attempt) for pod in state.pods.values() if not pod.over}
     offers = {offer_key(offer) for offer in state.offers}
-    for key, holding in state.ledger.items():
+    for key, holding in state.ledger.holdings():
         foreign = holding.charge is None and key.startswith("foreign/")
         if not foreign and key not in lives and key not in strays and key not in offers:
             yield f"holding {key} belongs to nothing"

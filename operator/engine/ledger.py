@@ -22,7 +22,7 @@ K = TypeVar("K")
 class Holding(NamedTuple):
     """Something that takes room on an agent. `charge` is None for foreign pods, which no role pays for."""
 
-    agent: AgentId | None
+    agent: AgentId
     amount: Resources
     charge: Charge | None
     ports: tuple[HostPort, ...] = ()
@@ -48,20 +48,11 @@ class Ledger:
         self._namespaces: dict[tuple[RoleId, str], Resources] = {}
         self._frameworks: dict[FrameworkId, Resources] = {}
 
-    def hold(self, key: str, holding: Holding) -> AgentId | None:
-        """Enter a holding, or replace the one with that key.
-
-        Returns:
-            The agent that the key left, if the holding moved; the caller marks both as changed.
-        """
-        before = self._holdings.get(key)
-        if before == holding:
-            return None
-        if before is not None:
-            self.release(key)
+    def hold(self, key: str, holding: Holding) -> None:
+        """Enter a holding, or replace the one with that key."""
+        self.release(key)
         self._holdings[key] = holding
         self._apply(holding, adding=True)
-        return before.agent if before is not None else None
 
     def release(self, key: str) -> Holding | None:
         """Give back a holding; None when there is none with that key."""
@@ -74,7 +65,7 @@ class Ledger:
         """The holding with that key."""
         return self._holdings.get(key)
 
-    def items(self) -> Iterator[tuple[str, Holding]]:
+    def holdings(self) -> Iterator[tuple[str, Holding]]:
         """All holdings, in the order they were entered."""
         return iter(self._holdings.items())
 
@@ -107,8 +98,7 @@ class Ledger:
         return self._frameworks
 
     def _apply(self, holding: Holding, *, adding: bool) -> None:
-        if holding.agent is not None:
-            self._apply_agent(holding.agent, holding, adding=adding)
+        self._apply_agent(holding.agent, holding, adding=adding)
         if holding.charge is None:
             return
         role, framework = holding.charge.role, holding.charge.framework

@@ -49,6 +49,7 @@ def begin(state: State, entry: Entry, agent: AgentId, charge: Charge, work: Task
 
 def adopt(state: State, entry: Entry, pod: Pod, at: float) -> None:
     """A pod of this task turned up that we did not know of: after a restart, or before the answer to its create."""
+    assert pod.agent is not None
     charge = pod.charge or state.tenants.charge(entry.task.framework)
     entry.live = Live(pod.attempt, pod.agent, charge, pod.demand, pod.ports)
     entry.unused, entry.pause, entry.told = False, None, True
@@ -121,6 +122,16 @@ def refused(state: State, entry: Entry, why: Pause, at: float, *, unused: bool) 
     review(state, entry, at)
 
 
+def let_go(state: State, entry: Entry, at: float) -> None:
+    """The live attempt's pod is nobody's attempt any more: its room is the pod's own affair, the task may go on."""
+    assert entry.live is not None
+    _forget(state, entry, entry.live)
+    if entry.gone:
+        del state.entries[entry.task.id]
+    else:
+        review(state, entry, at)
+
+
 def orphan(state: State, pod: Pod) -> None:
     """A pod whose Task we do not know: it takes room, and is charged as its stamp says."""
     key = key_of(pod.owner or TaskId(pod.id), pod.attempt)
@@ -135,10 +146,8 @@ def orphan(state: State, pod: Pod) -> None:
 def reach(state: State, entry: Entry) -> None:
     """The agent's readiness, or the pod's phase, changed: say whether the task can be reached."""
     live = entry.live
-    if live is None or live.pod is None or entry.over:
-        return
-    pod = state.pods.get(live.pod)
-    if pod is not None:
+    pod = state.pods.get(live.pod) if live is not None and live.pod is not None else None
+    if live is not None and pod is not None:
         set_state(state, entry, _state_of(state, live, pod))
 
 
@@ -158,16 +167,15 @@ def _report_phase(state: State, entry: Entry, pod: Pod, at: float) -> None:
 
 
 def _state_of(state: State, live: Live, pod: Pod) -> str:
-    agent = state.cluster.get(live.agent) if live.agent is not None else None
+    agent = state.cluster.get(live.agent)
     if agent is None or not agent.ready:
-        return tasks.UNREACHABLE if live.agent is not None else tasks.PENDING
+        return tasks.UNREACHABLE
     return tasks.RUNNING if pod.phase is Phase.RUNNING else tasks.STARTING
 
 
 def _enter(state: State, entry: Entry, live: Live) -> None:
     state.hold(key_of(entry.task.id, live.number), Holding(live.agent, live.held, live.charge, live.ports))
-    if live.agent is not None:
-        state.by_agent.setdefault(live.agent, set()).add(entry.task.id)
+    state.by_agent.setdefault(live.agent, set()).add(entry.task.id)
 
 
 def _move(state: State, entry: Entry, live: Live, agent: AgentId) -> None:
@@ -184,8 +192,6 @@ def _forget(state: State, entry: Entry, live: Live) -> None:
 
 
 def _drop_from_agent(state: State, entry: Entry, live: Live) -> None:
-    if live.agent is None:
-        return
     there = state.by_agent.get(live.agent, set())
     there.discard(entry.task.id)
     if not there:
@@ -197,7 +203,7 @@ def _ended(state: State, live: Live, pod: Pod, at: float) -> Attempt:
     outcome, charged, reason = verdict.state, verdict.charged, attempts.word(pod)
     if live.doomed and outcome != tasks.FINISHED:
         outcome, charged, reason = tasks.KILLED, False, live.doomed
-    elif not pod.over and live.agent is not None and live.agent not in state.cluster:
+    elif not pod.over and live.agent not in state.cluster:
         outcome, reason = tasks.GONE, "AgentGone"
     return Attempt(
         number=live.number,
@@ -228,9 +234,8 @@ def _again(state: State, entry: Entry, ended: Attempt, at: float) -> None:
 
 
 def _end_if_due(state: State, live: Live) -> None:
-    if live.pod is None:
-        return
-    if live.agent is not None and live.agent not in state.cluster:
+    assert live.pod is not None
+    if live.agent not in state.cluster:
         # No kubelet is left to end it and confirm, so its grace would last for ever.
         state.do(DeletePod(live.pod, live.name, grace=0))
     elif live.doomed:

@@ -156,7 +156,8 @@ def summary(state: State, at: float) -> Summary:
     books = Books(state)
     reasons: Counter[tuple[FrameworkId, str]] = Counter()
     for framework, word, number in _reasons(state, at):
-        reasons[(framework, word)] += number
+        if number:
+            reasons[(framework, word)] += number
     return Summary(
         roles=tuple(books.role(role, at) for role in books.roles),
         frameworks=tuple(books.framework(one, at) for one in books.frameworks()),
@@ -169,19 +170,18 @@ def summary(state: State, at: float) -> Summary:
 
 
 def _reasons(state: State, at: float) -> Iterable[tuple[FrameworkId, str, int]]:
-    # Units in line share their class's verdict, so the head of each class speaks for all of them; only tasks that wait
-    # aside are asked one by one.
+    # Units in line share their class's verdict, so the first and the last of each class speak for all of them; only
+    # tasks that wait aside are asked one by one.
     for framework in state.backlog.frameworks():
         for queue in state.backlog.queues(framework):
-            head = why(state, state.entries[queue.units[0].task], at)
-            if head is not None:
-                yield framework, head.reason.value, 1
-            if len(queue.units) > 1:
-                last = why(state, state.entries[queue.units[-1].task], at)
-                if last is not None:
-                    yield framework, last.reason.value, len(queue.units) - 1
+            yield framework, _word(state, state.entries[queue.units[0].task], at), 1
+            yield framework, _word(state, state.entries[queue.units[-1].task], at), len(queue.units) - 1
     for entry in state.entries.values():
         if entry.live is None and not entry.over and entry.task.id not in state.backlog:
-            waiting = why(state, entry, at)
-            if waiting is not None:
-                yield entry.task.framework, waiting.reason.value, 1
+            yield entry.task.framework, _word(state, entry, at), 1
+
+
+def _word(state: State, entry: Entry, at: float) -> str:
+    waiting = why(state, entry, at)
+    assert waiting is not None
+    return waiting.reason.value

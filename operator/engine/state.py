@@ -39,7 +39,7 @@ class Live:
     """
 
     number: int
-    agent: AgentId | None
+    agent: AgentId
     charge: Charge
     held: Resources
     ports: tuple[HostPort, ...] = ()

@@ -49,8 +49,7 @@ def _tell(state: State, entry: Entry, at: float) -> None:
     if entry.told or entry.live is not None or entry.over:
         return
     waiting = why(state, entry, at)
-    if waiting is None:
-        return
+    assert waiting is not None
     entry.told = True
     state.do(PublishTask(entry.task.id, urgent=False))
     state.do(Announce(entry.task.id, Unscheduled(waiting)))
