@@ -131,6 +131,11 @@ async def run(told: Settings) -> None:
     """Run an operator until SIGTERM or SIGINT. Raises what ended it otherwise."""
     registry, stop = kopf.OperatorRegistry(), asyncio.Event()
     install(registry, lambda: told, stop.set)
+
+    @kopf.on.cleanup(registry=registry, id="release")
+    async def release(**_: object) -> None:
+        stop.set()  # kopf waits on it in a task of its own, and at the end for five seconds for that task
+
     await kopf.operator(registry=registry, standalone=True, clusterwide=True, stop_flag=stop)
 
 

@@ -42,13 +42,10 @@ class Life:
 
     async def start(self) -> None:
         """Start everything. Raises a kopf error when the cluster is not prepared for us, or cannot be reached yet."""
-        try:
-            async with AsyncExitStack() as stack:
-                client, driver = await stack.enter_async_context(self._operating())
-                await _check_definitions(client)
-                self._stack = stack.pop_all()
-        except (ValueError, OSError) as error:  # wrong settings, an unusable kubeconfig, an address that is taken
-            raise kopf.PermanentError(str(error)) from error
+        async with AsyncExitStack() as stack:
+            client, driver = await stack.enter_async_context(self._operating())
+            await _check_definitions(client)
+            self._stack = stack.pop_all()
         self._driver = driver
         self._supervised = asyncio.create_task(self._supervise(driver), name="supervisor")
 
@@ -80,7 +77,8 @@ class Life:
 def register(registry: kopf.OperatorRegistry, life: Life) -> None:
     """Tie a life to kopf's."""
 
-    @kopf.on.startup(registry=registry, id="start")
+    # Anything unexpected (wrong settings, an address that is taken) is final; kopf would try it again every minute.
+    @kopf.on.startup(registry=registry, id="start", errors=kopf.ErrorsMode.PERMANENT)
     async def start(**_: Any) -> None:
         await life.start()
 

@@ -15,14 +15,14 @@ A name whose write is under way waits for its end, so that no older status arriv
 import heapq
 from collections import OrderedDict
 from collections.abc import Callable
-from enum import Enum
+from enum import StrEnum
 from typing import NamedTuple
 
 from entresol.runtime.budget import TokenBucket
 
 
-class Sort(Enum):
-    """Whose status it is."""
+class Sort(StrEnum):
+    """Whose status it is; names are sorted, so these are."""
 
     TASK = "task"
     FRAMEWORK = "framework"

@@ -37,7 +37,7 @@ def name_of(record: T) -> str:
     return full_name(record.metadata.namespace, record.metadata.name)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)  # no slots: in 3.11 a frozen generic with slots cannot be made as Kind[X](…)
 class Kind(Generic[T]):
     """One followed kind.
 
