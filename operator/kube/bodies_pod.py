@@ -8,7 +8,6 @@ until then. A pod of another scheduler only takes up room.
 from entresol.kube.bodies import Malformed
 from entresol.kube.endings import ending_of
 from entresol.kube.names import (
-    ATTEMPT,
     DEFAULT_FRAMEWORK,
     FRAMEWORK,
     GROUP,
@@ -50,7 +49,7 @@ def pod_of(pod: WirePod) -> Pod | Malformed:
         demand=demand,
         ports=constraints.ports,
         owner=owner,
-        attempt=_attempt(metadata, owner) if owner is not None else 0,
+        attempt=attempt_in(metadata.name, owner) if owner is not None else 0,
         agent=AgentId(spec.node_name) if spec.node_name else None,
         # A phase that we do not know may mean running containers, and so keeps its room.
         phase=_PHASES.get(pod.status.phase, Phase.RUNNING),
@@ -103,16 +102,11 @@ def _plain_task(pod: WirePod, name: str, demand: Resources, constraints: Constra
 def _owner(metadata: ObjectMeta) -> TaskId | None:
     for reference in metadata.owner_references:
         group = reference.api_version.partition("/")[0]
-        if reference.controller and reference.kind == "Task" and group == GROUP and reference.uid:
+        named = reference.controller and reference.kind == "Task" and group == GROUP
+        # Anybody may write an owner reference; only the attempt's own name makes the pod an attempt of that Task.
+        if named and attempt_in(metadata.name, reference.uid):
             return TaskId(reference.uid)
     return None
-
-
-def _attempt(metadata: ObjectMeta, owner: TaskId) -> int:
-    """The number of the attempt; 0 when neither the name nor the annotation tells."""
-    named = attempt_in(metadata.name, owner)
-    stamped = metadata.annotations.get(ATTEMPT, "")
-    return named or (int(stamped) if stamped.isdecimal() and stamped.isascii() and len(stamped) < 10 else 0)
 
 
 def _charge(metadata: ObjectMeta) -> Charge | None:
