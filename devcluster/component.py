@@ -105,8 +105,11 @@ class Component:
         self.start(seconds)
 
     def pause(self) -> None:
-        """Freeze it (SIGSTOP): its connections stay open and nobody answers."""
+        """Freeze it (SIGSTOP) and return once it stands still: connections stay open, nobody answers."""
+        pid = self.pid
         self._signal(signal.SIGSTOP)
+        # An end is left for Popen to collect; it only must not keep us waiting for a stop.
+        os.waitid(os.P_PID, pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
         """Let it go on after `pause`."""

@@ -87,7 +87,7 @@ def test_a_node_that_says_it_is_not_ready_loses_its_pods_and_recovers(new_cluste
 
 
 def test_a_silent_node_becomes_unknown_and_comes_back(new_cluster: ClusterFactory) -> None:
-    cluster = new_cluster("silent", Options(node_grace_seconds=4))
+    cluster = new_cluster("silent", Options(node_grace_seconds=8))
     lost, kept = cluster.add_nodes(2)
     cluster.set_node_silent(lost, silent=True)
     cluster.wait_for_nodes([lost], ready=False)
@@ -101,10 +101,12 @@ def test_a_silent_node_becomes_unknown_and_comes_back(new_cluster: ClusterFactor
 
 def test_nodes_do_not_flap(new_cluster: ClusterFactory) -> None:
     """The kubelets renew their leases well within the grace, for longer than a lease lasts."""
-    cluster = new_cluster("steady", Options(node_grace_seconds=4))
+    cluster = new_cluster("steady", Options(node_grace_seconds=8))
     cluster.add_nodes(20)
     with pytest.raises(TimeoutError):
-        wait_until(lambda: "NodeNotReady" in cluster.kubectl("get", "events", "--all-namespaces"), "a flap", 9, pause=1)
+        wait_until(
+            lambda: "NodeNotReady" in cluster.kubectl("get", "events", "--all-namespaces"), "a flap", 12, pause=1
+        )
 
 
 def test_a_restarted_kwok_takes_its_nodes_up_at_once(new_cluster: ClusterFactory) -> None:

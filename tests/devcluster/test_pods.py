@@ -175,10 +175,10 @@ def test_a_deleted_pod_fails_and_is_gone(staged: Cluster) -> None:
 
 
 def test_containers_may_take_their_time_to_end(staged: Cluster) -> None:
-    run(staged, "slow", {kwok.RUN_SECONDS: "forever", kwok.TERMINATION_SECONDS: "2"})
+    run(staged, "slow", {kwok.RUN_SECONDS: "forever", kwok.TERMINATION_SECONDS: "4"})
     wait_for_phase(staged, "slow", "Running")
     staged.api.delete(f"{PATH}/slow")
-    stays(staged, "slow", "Running", 1)
+    stays(staged, "slow", "Running", 1.5)
     wait_until(lambda: _gone(staged, "slow"), "removal of the pod", 20)
 
 
