@@ -119,6 +119,8 @@ def test_a_component_that_hangs_is_reported_in_time(new_cluster: ClusterFactory)
         cluster.apiserver.wait_ready(0.2)
     cluster.apiserver.resume()
     cluster.apiserver.wait_ready()
+    cluster.apiserver.pause()
+    assert state_of(cluster.apiserver.pid) == "T", "the second time as well"
 
 
 def test_a_component_the_cluster_has_not_is_named(new_cluster: ClusterFactory) -> None:
