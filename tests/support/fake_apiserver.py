@@ -139,8 +139,7 @@ class FakeApiServer:
         text = await request.text()
         body = json.loads(text) if text else None
         self.seen.append(Seen(request.method, request.path, dict(request.query), dict(request.headers), body))
-        door = self._door(request)
-        fault = self._faults[door].popleft() if self._faults[door] else None
+        door, fault = self._door(request), self._fault(request)
         if isinstance(fault, Refuse):
             return fault.response()
         if isinstance(fault, Drop):
@@ -154,6 +153,15 @@ class FakeApiServer:
                 return self._list(request)
             case "deed":
                 return await self._deed(request, body)
+
+    def _fault(self, request: web.Request) -> Fault | None:
+        """The fault that this request is to meet."""
+        faults = self._faults[self._door(request)]
+        return faults.popleft() if faults else None
+
+    def _selected(self, request: web.Request) -> Collection:
+        """What a list or watch is about; selectors are ignored here."""
+        return self._kinds[request.path]
 
     @staticmethod
     def _door(request: web.Request) -> Door:
@@ -172,7 +180,7 @@ class FakeApiServer:
         return web.Response()
 
     def _list(self, request: web.Request) -> web.Response:
-        objects = list(self._kinds[request.path].objects.values())
+        objects = list(self._selected(request).objects.values())
         version, start = (int(part) for part in request.query.get("continue", f"{self._version}:0").split(":"))
         if version < self._compacted:
             return Refuse(410, "Expired", "The provided continue parameter is too old").response()
@@ -199,7 +207,7 @@ class FakeApiServer:
     async def _stream(
         self, request: web.Request, response: web.StreamResponse, cut: Cut, version: int, *, initial: bool
     ) -> web.StreamResponse:
-        kind = self._kinds[request.path]
+        kind = self._selected(request)
         bookmarks = self._bookmarks
         lines: deque[Object] = deque()
         if initial:

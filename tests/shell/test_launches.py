@@ -1,0 +1,369 @@
+"""Launches end in one certain outcome, whatever the server does."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, replace
+
+import pytest
+
+from entresol.engine.effects import BindPod, CreatePod, DeletePod, DeleteTask
+from entresol.engine.events import Event, Launched, LaunchRefused, Refusal
+from entresol.kube.client import KubeClient
+from entresol.kube.connection import Connection
+from entresol.kube.names import pod_name
+from entresol.kube.pace import Pace
+from entresol.kube.resources import PODS, TASKS
+from entresol.kube.transport import Timeouts
+from entresol.kube.wire_kinds import Task
+from entresol.kube.wire_pod import Pod
+from entresol.metrics import Metrics, Picture
+from entresol.model.identifiers import AgentId, FrameworkId, PodId, RoleId, TaskId
+from entresol.model.resources import Resources
+from entresol.model.tasks import Charge
+from entresol.runtime.courier import Courier
+from entresol.runtime.deletions import Deletions
+from entresol.runtime.executor import Deed, Executor
+from entresol.runtime.kinds import uid_of
+from entresol.runtime.launches import CALM_TRIES, Desk, Launches
+from entresol.runtime.records import Records
+from entresol.runtime.refusals import Refused
+from entresol.runtime.throttle import Throttle
+from tests.support import objects
+from tests.support.decoded import decoded
+from tests.support.fake_cluster import FakeCluster
+from tests.support.fake_faults import Drop, Ending, Fault, Refuse
+from tests.support.recorder import until
+
+CHARGE = Charge(RoleId("team"), FrameworkId("team/batch"))
+N1 = AgentId("n1")
+LOST_BEFORE = Drop(Ending.RESET)
+LOST_AFTER = Drop(Ending.RESET, after_doing=True)
+
+
+def no_picture() -> Picture:
+    raise AssertionError("nobody asks for gauges here")
+
+
+@dataclass
+class Bench:
+    """An executor with nothing around it. Pauses end at once and are counted."""
+
+    cluster: FakeCluster
+    executor: Executor
+    desk: Desk
+    outcomes: list[Event]
+    pauses: list[float]
+    places: list[str]
+
+    async def end(self, *deeds: Deed) -> list[Event]:
+        """Submit deeds, and wait until all are at their end."""
+        for deed in deeds:
+            self.executor.submit(deed)
+        await until(lambda: self.executor.busy == 0)
+        return self.outcomes
+
+    async def make_task(self, name: str = "one") -> TaskId:
+        made = await self.cluster.make(objects.task(name, "team", framework="batch"))
+        self.desk.tasks.put(decoded(Task, made))
+        return TaskId(made["metadata"]["uid"])
+
+    async def make_pod(self, name: str = "web") -> TaskId:
+        made = await self.cluster.make(objects.pod(name, "team"))
+        self.desk.pods.put(decoded(Pod, made))
+        return TaskId(made["metadata"]["uid"])
+
+
+@pytest.fixture
+async def bench(cluster: FakeCluster) -> AsyncIterator[Bench]:
+    pauses: list[float] = []
+    places: list[str] = []
+    outcomes: list[Event] = []
+
+    async def sleep(seconds: float) -> None:
+        pauses.append(seconds)
+        await asyncio.sleep(0)
+
+    async def record(_: TaskId) -> Refused | None:
+        places.append("record")
+        return None
+
+    async with KubeClient(Connection(cluster.url), timeouts=Timeouts(deed=5.0)) as client:
+        courier = Courier(Throttle(8, asyncio.get_running_loop().time), Metrics(no_picture))
+        tasks, pods = Records[Task](uid_of), Records[Pod](uid_of)
+        desk = Desk(client, courier, tasks, pods, record, places.append, Pace(sleep=sleep))
+        executor = Executor(Launches(desk), Deletions(desk), outcomes.append)
+        yield Bench(cluster, executor, desk, outcomes, pauses, places)
+        await executor.close()
+
+
+def create(task: TaskId, attempt: int = 1, *, record_first: bool = False) -> CreatePod:
+    return CreatePod(task, attempt, N1, CHARGE, record_first=record_first)
+
+
+QUOTA = Refuse(403, "Forbidden", 'pods "x" is forbidden: exceeded quota: q, requested: pods=1, used: pods=9')
+ENDING = Refuse(
+    403,
+    "Forbidden",
+    'pods "x" is forbidden: unable to create new content in namespace team because it is being terminated',
+)
+
+# what the server does to the create -> the outcome: None is success
+CREATES: dict[str, tuple[tuple[Fault, ...], Refusal | None]] = {
+    "nothing goes wrong": ((), None),
+    "the server is busy": ((Refuse(429, retry_after=0), Refuse(429, retry_after=0)), None),
+    "the connection breaks before the pod is made": ((LOST_BEFORE,), None),
+    "the connection breaks after the pod was made": ((LOST_AFTER,), None),
+    "it breaks both ways": ((LOST_BEFORE, LOST_BEFORE, LOST_AFTER), None),
+    "the server gives up waiting for its store": ((Refuse(504, "Timeout"),), None),
+    "the server fails once": ((Refuse(500, "InternalError"),), None),
+    "our token is not accepted any more": ((Refuse(401, "Unauthorized"),), None),
+    "the quota's own books conflict": ((Refuse(409, "Conflict", "cannot be fulfilled on resourcequotas"),), None),
+    "the server goes on failing": ((Refuse(500, "InternalError"),) * CALM_TRIES, Refusal.UNAVAILABLE),
+    "the quota is exhausted": ((QUOTA,), Refusal.QUOTA),
+    "admission forbids it": ((Refuse(403, "Forbidden", "violates PodSecurity"),), Refusal.FORBIDDEN),
+    "the namespace is ending": ((ENDING,), Refusal.TERMINATING),
+    "the namespace is gone": ((Refuse(404, "NotFound"),), Refusal.TERMINATING),
+    "the pod is invalid": ((Refuse(422, "Invalid", "spec.containers: Required value"),), Refusal.INVALID),
+    "the pod cannot be understood": ((Refuse(400, "BadRequest"),), Refusal.INVALID),
+    "the pod is too large": ((Refuse(413, "RequestEntityTooLarge"),), Refusal.INVALID),
+    "it is refused after a connection broke": ((LOST_BEFORE, QUOTA), Refusal.QUOTA),
+}
+
+
+@pytest.mark.parametrize(("faults", "want_refusal"), CREATES.values(), ids=CREATES)
+async def test_a_create_ends_in_one_certain_outcome(
+    bench: Bench, faults: tuple[Fault, ...], want_refusal: Refusal | None
+) -> None:
+    task = await bench.make_task()
+    bench.cluster.trouble("create", *faults)
+    (outcome,) = await bench.end(create(task))
+    pods = bench.cluster.objects(PODS)
+    if want_refusal is None:
+        assert outcome == Launched(task, 1, PodId(pods[0]["metadata"]["uid"]), Resources.of(cpu=1000, pods=1))
+        assert len(pods) == 1
+    else:
+        assert isinstance(outcome, LaunchRefused)
+        assert (outcome.task, outcome.attempt, outcome.refusal) == (task, 1, want_refusal)
+        assert outcome.message
+        assert pods == []
+
+
+async def test_a_doubtful_create_is_not_given_up(bench: Bench) -> None:
+    """What may have been done is never reported as not done, however long the server fails afterwards."""
+    task = await bench.make_task()
+    bench.cluster.trouble("create", LOST_BEFORE, *(Refuse(500),) * (3 * CALM_TRIES))
+    (outcome,) = await bench.end(create(task))
+    assert isinstance(outcome, Launched)
+    assert len(bench.pauses) == 3 * CALM_TRIES + 1
+
+
+async def test_a_create_is_read_back_before_it_is_repeated(bench: Bench) -> None:
+    task = await bench.make_task()
+    bench.cluster.trouble("create", LOST_AFTER)
+    await bench.end(create(task))
+    assert [deed for deed, _ in bench.cluster.deeds] == ["create", "get"]
+
+
+async def test_a_create_whose_reading_fails_too_is_repeated(bench: Bench) -> None:
+    task = await bench.make_task()
+    bench.cluster.trouble("create", LOST_AFTER)
+    bench.cluster.trouble("get", Refuse(500))
+    (outcome,) = await bench.end(create(task))
+    assert isinstance(outcome, Launched)
+    assert [deed for deed, _ in bench.cluster.deeds] == ["create", "get", "create", "get"]
+
+
+async def test_the_pod_of_an_earlier_process_is_recognised(bench: Bench) -> None:
+    task = await bench.make_task()
+    await bench.end(create(task))
+    assert await bench.end(create(task)) == [bench.outcomes[0]] * 2
+
+
+NAMESAKES: dict[str, tuple[Callable[[str], list[dict[str, object]]], bool]] = {
+    "of somebody else": (lambda _: [], False),
+    "of another Task": (lambda _: [{"kind": "Task", "uid": "other", "controller": True}], False),
+    "that our Task owns without controlling": (lambda uid: [{"kind": "Task", "uid": uid}], False),
+    "of our own that is being deleted": (lambda uid: [{"kind": "Task", "uid": uid, "controller": True}], True),
+}
+
+
+@pytest.mark.parametrize(("owners", "deleting"), NAMESAKES.values(), ids=NAMESAKES)
+async def test_a_namesake_is_a_conflict(
+    bench: Bench, owners: Callable[[str], list[dict[str, object]]], deleting: bool
+) -> None:
+    task = await bench.make_task()
+    name = pod_name("one", task, 1)
+    await bench.cluster.make(objects.pod(name, "team", ownerReferences=owners(task)))
+    if deleting:
+        await bench.cluster.mark_deleted(PODS, "team", name)
+    (outcome,) = await bench.end(create(task))
+    assert isinstance(outcome, LaunchRefused)
+    assert outcome.refusal is Refusal.CONFLICT
+
+
+async def test_a_create_for_a_task_that_is_gone_is_refused(bench: Bench) -> None:
+    (outcome,) = await bench.end(create(TaskId("nobody")))
+    assert outcome == LaunchRefused(TaskId("nobody"), 1, Refusal.GONE, "the Task is gone")
+
+
+async def test_a_second_attempt_is_recorded_before_its_pod_is_made(bench: Bench) -> None:
+    task = await bench.make_task()
+    await bench.end(create(task, 2, record_first=True))
+    assert bench.places == ["record", "before-create", "after-create"]
+
+
+async def test_what_admission_adds_is_reported(bench: Bench) -> None:
+    task = await bench.make_task()
+    name = pod_name("one", task, 1)
+    owner = {"kind": "Task", "uid": task, "controller": True}
+    spec = objects.pod_spec(objects.requests_of("3"))
+    await bench.cluster.make(objects.pod(name, "team", spec=spec, ownerReferences=[owner]))
+    (outcome,) = await bench.end(create(task))
+    assert isinstance(outcome, Launched)
+    assert outcome.demand == Resources.of(cpu=3000, pods=1)
+
+
+# what the server does to the Binding -> the outcome: None is success
+BINDS: dict[str, tuple[tuple[Fault, ...], Refusal | None]] = {
+    "nothing goes wrong": ((), None),
+    "the server is busy": ((Refuse(429, retry_after=0),), None),
+    "the connection breaks before": ((LOST_BEFORE,), None),
+    "the connection breaks after": ((LOST_AFTER,), None),
+    "the server fails once": ((Refuse(500),), None),
+    "the server goes on failing": ((Refuse(500),) * CALM_TRIES, Refusal.UNAVAILABLE),
+    "it is forbidden": ((Refuse(403, "Forbidden", "no"),), Refusal.FORBIDDEN),
+    "it is invalid": ((Refuse(422, "Invalid", "no"),), Refusal.INVALID),
+    "the pod is gone": ((Refuse(404, "NotFound"),), Refusal.GONE),
+}
+
+
+@pytest.mark.parametrize(("faults", "want_refusal"), BINDS.values(), ids=BINDS)
+async def test_a_bind_ends_in_one_certain_outcome(
+    bench: Bench, faults: tuple[Fault, ...], want_refusal: Refusal | None
+) -> None:
+    pod = await bench.make_pod()
+    bench.cluster.trouble("bind", *faults)
+    (outcome,) = await bench.end(BindPod(pod, N1, CHARGE))
+    node = bench.cluster.object(PODS, "team", "web")["spec"].get("nodeName")
+    if want_refusal is None:
+        assert (outcome, node) == (Launched(pod, 0, PodId(pod), Resources.of(cpu=1000, pods=1)), "n1")
+    else:
+        assert isinstance(outcome, LaunchRefused)
+        assert (outcome.refusal, node) == (want_refusal, None)
+
+
+async def test_a_pod_that_is_bound_where_it_should_be_is_a_success(bench: Bench) -> None:
+    pod = await bench.make_pod()
+    assert len(await bench.end(BindPod(pod, N1, CHARGE), BindPod(pod, N1, CHARGE))) == 2
+    assert {type(outcome) for outcome in bench.outcomes} == {Launched}
+
+
+@pytest.mark.parametrize("trouble", ["bound elsewhere", "being deleted", "another of its name", "gone"])
+async def test_a_pod_that_cannot_be_bound_is_refused(bench: Bench, trouble: str) -> None:
+    pod = await bench.make_pod()
+    bench.cluster.trouble("bind", LOST_BEFORE)
+    match trouble:
+        case "bound elsewhere":
+            spec = {**objects.pod_spec(), "nodeName": "n2"}
+            await bench.cluster.make(objects.pod("web", "team", spec=spec), pod)
+        case "being deleted":
+            await bench.cluster.mark_deleted(PODS, "team", "web")
+        case "another of its name":
+            await bench.cluster.make(objects.pod("web", "team"))
+        case _:
+            await bench.cluster.remove(PODS, "web", "team")
+    (outcome,) = await bench.end(BindPod(pod, N1, CHARGE))
+    assert isinstance(outcome, LaunchRefused)
+    assert outcome.refusal is (Refusal.CONFLICT if trouble in ("bound elsewhere", "being deleted") else Refusal.GONE)
+
+
+async def test_a_bind_whose_reading_fails_is_repeated(bench: Bench) -> None:
+    pod = await bench.make_pod()
+    bench.cluster.trouble("bind", LOST_AFTER)
+    bench.cluster.trouble("get", Refuse(500))
+    (outcome,) = await bench.end(BindPod(pod, N1, CHARGE))
+    assert isinstance(outcome, Launched)
+
+
+async def test_a_bind_of_a_pod_that_was_never_seen_is_refused(bench: Bench) -> None:
+    (outcome,) = await bench.end(BindPod(TaskId("nobody"), N1, CHARGE))
+    assert outcome == LaunchRefused(TaskId("nobody"), 0, Refusal.GONE, "the pod is gone")
+
+
+DELETIONS: dict[str, tuple[Fault, ...]] = {
+    "nothing goes wrong": (),
+    "the server is away": (LOST_BEFORE, Refuse(500), Refuse(503)),
+    "the connection breaks after": (LOST_AFTER,),
+    "the server is busy": (Refuse(429, retry_after=0),),
+}
+
+
+@pytest.mark.parametrize("faults", DELETIONS.values(), ids=DELETIONS)
+async def test_a_deletion_is_repeated_until_it_is_done(bench: Bench, faults: tuple[Fault, ...]) -> None:
+    pod = await bench.make_pod()
+    bench.cluster.trouble("delete", *faults)
+    assert await bench.end(DeletePod(PodId(pod), "team/web")) == []
+    assert bench.cluster.objects(PODS) == []
+
+
+async def test_a_pod_is_deleted_before_the_watch_has_shown_it(bench: Bench) -> None:
+    """The engine may not know its name yet."""
+    task = await bench.make_task()
+    (outcome,) = await bench.end(create(task))
+    assert isinstance(outcome, Launched)
+    await bench.end(DeletePod(outcome.pod, "", grace=0))
+    assert bench.cluster.objects(PODS) == []
+    assert bench.cluster.seen[-1].body["gracePeriodSeconds"] == 0
+
+
+async def test_a_namesake_of_a_deleted_pod_is_spared(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    await bench.make_pod()
+    await bench.end(DeletePod(PodId("another"), "team/web"))
+    assert len(bench.cluster.objects(PODS)) == 1
+    assert caplog.records == []
+
+
+async def test_a_deletion_that_is_forbidden_is_logged(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    pod = await bench.make_pod()
+    bench.cluster.trouble("delete", Refuse(403, "Forbidden", "no such right"))
+    await bench.end(DeletePod(PodId(pod), "team/web"), DeletePod(PodId("unknown"), ""))
+    assert [record.message for record in caplog.records] == [
+        "pod unknown cannot be deleted: it was never seen",
+        "team/web cannot be deleted: no such right",
+    ]
+
+
+async def test_a_task_is_deleted_by_its_uid(bench: Bench) -> None:
+    task = await bench.make_task()
+    await bench.end(DeleteTask(task), DeleteTask(TaskId("nobody")))
+    assert bench.cluster.objects(TASKS) == []
+
+
+async def test_deeds_on_one_object_keep_their_order(bench: Bench) -> None:
+    task = await bench.make_task()
+    bench.cluster.trouble("create", LOST_BEFORE)
+    await bench.end(create(task, 1), create(task, 2), DeleteTask(task))
+    assert [outcome.attempt for outcome in bench.outcomes if isinstance(outcome, Launched)] == [1, 2]
+    assert bench.cluster.deeds[-1] == ("delete", "one")
+
+
+async def test_an_error_of_ours_is_an_outcome_and_stops_nobody(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
+    """A template that is no object should never get here; if one does, only its own task is concerned."""
+    task, other = await bench.make_task(), await bench.make_task("two")
+    bench.desk.tasks.put(decoded(Task, {"metadata": {"uid": "bad", "name": "bad"}, "spec": {"template": 7}}))
+    outcomes = await bench.end(create(TaskId("bad")), create(task), create(other))
+    refused = next(outcome for outcome in outcomes if isinstance(outcome, LaunchRefused))
+    assert (refused.task, refused.refusal) == ("bad", Refusal.UNAVAILABLE)
+    assert {outcome.task for outcome in outcomes if isinstance(outcome, Launched)} == {task, other}
+    assert "failed on an error of ours" in caplog.text
+
+
+async def test_nothing_is_written_by_who_may_not(bench: Bench) -> None:
+    task = await bench.make_task()
+    courier = Courier(Throttle(1, lambda: 0.0), Metrics(no_picture), may_write=lambda: False)
+    desk = replace(bench.desk, courier=courier)
+    executor = Executor(Launches(desk), Deletions(desk), bench.outcomes.append)
+    executor.submit(create(task))
+    await until(lambda: executor.busy == 0)
+    assert bench.outcomes == [LaunchRefused(task, 1, Refusal.UNAVAILABLE, "this operator may not write")]
+    assert bench.cluster.deeds == []
