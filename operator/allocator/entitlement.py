@@ -181,3 +181,20 @@ class _Pool:
                 # The last one out resets the sum, lest rounding leave a slope that nobody has.
                 self._slope[i] = self._slope[i] - slope if self._users[i] else 0.0
         riser.done = True
+
+
+def divide(amount: float, wishes: Sequence[tuple[int, float]]) -> list[float]:
+    """Divide one quantity by weight, where nobody takes more than it wishes and what is left goes to the others.
+
+    `wishes` are pairs of weight and wish; the answer has the same order. Inside a role its namespaces, and inside
+    those its frameworks, divide the role's entitlement so.
+    """
+    given = [0.0] * len(wishes)
+    left, weights = amount, sum(weight for weight, _ in wishes)
+    # Whoever wishes least for its weight is satisfied first; from then on everybody gets the same for its weight.
+    for i in sorted(range(len(wishes)), key=lambda i: (wishes[i][1] / wishes[i][0], i)):
+        weight, wish = wishes[i]
+        given[i] = min(wish, left * weight / weights)
+        left -= given[i]
+        weights -= weight
+    return given

@@ -109,10 +109,6 @@ class Backlog:
         lines = self._lines.get(framework)
         return min(line.units[0] for line in lines.values()) if lines else None
 
-    def count(self, framework: FrameworkId) -> int:
-        """How many units of a framework wait."""
-        return sum(len(line.units) for line in self._lines.get(framework, {}).values())
-
     def line(self, framework: FrameworkId, work: TaskClass) -> tuple[Unit, ...]:
         """The waiting units of one class."""
         line = self._lines.get(framework, {}).get(work)

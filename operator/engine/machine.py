@@ -12,6 +12,7 @@ from typing import assert_never
 
 from entresol.allocator.snapshot import ClusterSnapshot
 from entresol.engine import commit, cycle, events, intake, offers, report, world
+from entresol.engine.books import Books
 from entresol.engine.effects import Effect
 from entresol.engine.events import Event
 from entresol.engine.state import State
@@ -43,7 +44,7 @@ class Engine:
         self._asked = 0
         self._offers = 1
         self._launched: dict[FrameworkId, Unit] = {}
-        self._books: tuple[tuple[int, float], report.Books] | None = None
+        self._books: tuple[tuple[int, float], Books] | None = None
         self._handled = 0
 
     @property
@@ -108,7 +109,7 @@ class Engine:
     def framework(self, framework: FrameworkId, at: float) -> FrameworkStatus | None:
         """One framework's status; None when nobody ever heard of it."""
         books = self._present_books(at)
-        return books.framework(framework, at) if framework in books.known else None
+        return report.framework_status(self.state, books, framework, at) if framework in books.known else None
 
     def role(self, role: RoleId, at: float) -> RoleStatus | None:
         """One role's status; None when it has no object and holds and wants nothing."""
@@ -119,11 +120,11 @@ class Engine:
         """Everybody's figures at once."""
         return report.summary(self.state, at)
 
-    def _present_books(self, at: float) -> report.Books:
+    def _present_books(self, at: float) -> Books:
         # Statuses are asked for in bursts, and each needs everybody's entitlement: one working out serves a burst.
         asked = (self._handled, at)
         if self._books is None or not (self._books[0][0] == asked[0] or 0 < at - self._books[0][1] < BOOKS_AGE):
-            self._books = (asked, report.Books(self.state))
+            self._books = (asked, Books(self.state))
         return self._books[1]
 
     def _planned(self, event: events.Planned, at: float) -> None:

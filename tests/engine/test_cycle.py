@@ -162,6 +162,41 @@ def test_a_summary_counts_every_waiting_task_once() -> None:
     assert summary.totals == amounts(4, pods=10)
 
 
+def test_a_framework_that_may_not_use_a_role_has_no_part_in_it() -> None:
+    story = Story.begin(
+        *NODES,
+        MAIN,
+        RoleObserved(role("gold", namespaces=("b",))),
+        FrameworkObserved(framework("a/thief", "gold")),
+        FrameworkObserved(framework("b/main", "gold")),
+        TaskObserved(task("t1", "a/thief")),
+        *(TaskObserved(task(f"b{i}", "b/main")) for i in range(20)),
+    ).run()
+    thief = story.engine.framework(FrameworkId("a/thief"), story.at)
+    honest = story.engine.framework(FrameworkId("b/main"), story.at)
+    gold = story.engine.role(RoleId("gold"), story.at)
+    assert thief is not None
+    assert honest is not None
+    assert gold is not None
+    assert (thief.entitlement, honest.entitlement, gold.entitlement) == (0.0, 1.0, 1.0)
+    assert (gold.frameworks, gold.waiting) == (1, 8)
+
+
+def test_what_can_never_fit_is_not_counted_as_wanted() -> None:
+    story = Story.begin(
+        *NODES,
+        MAIN,
+        FrameworkObserved(framework("b/main")),
+        TaskObserved(task("huge", cpu=99)),
+        *(TaskObserved(task(f"b{i}", "b/main")) for i in range(20)),
+    ).run()
+    hopeless = story.engine.role(RoleId("a"), story.at)
+    others = story.engine.role(RoleId("b"), story.at)
+    assert hopeless is not None
+    assert others is not None
+    assert (hopeless.wanted, hopeless.waiting, hopeless.entitlement, others.entitlement) == (Resources(), 1, 0.0, 1.0)
+
+
 def test_nobody_knows_what_nobody_told() -> None:
     story = Story.begin()
     assert story.engine.task(TaskId("x"), 0.0) is None
