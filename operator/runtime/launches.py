@@ -133,7 +133,10 @@ class Launches:
         ours = any(owner.uid == task and owner.controller for owner in pod.metadata.owner_references)
         if ours and not pod.metadata.deletion_timestamp:
             return pod
-        return Refused(Refusal.CONFLICT, f"the pod {name} {'is being deleted' if ours else 'belongs to somebody else'}")
+        if ours:
+            # It may still run: the same number waits for its end, another number would be a second live pod.
+            return Refused(Refusal.UNAVAILABLE, f"the pod {name} is being deleted")
+        return Refused(Refusal.CONFLICT, f"the pod {name} belongs to somebody else")
 
     async def _read_bound(self, meant: PodRecord, agent: str) -> Verdict:
         """See where the pod is."""

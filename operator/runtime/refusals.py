@@ -20,6 +20,8 @@ _INVALIDS = frozenset((_BAD_REQUEST, _TOO_LARGE, _INVALID))
 
 _QUOTA_WORDS = ("exceeded quota", "insufficient quota", "status unknown for quota")
 _TERMINATING = "NamespaceTerminating"
+_NOT_YET = "error looking up service account"
+"""A new namespace has no service account for a moment; that is no verdict on the pod."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,4 +60,4 @@ def _forbidden(status: Status) -> Refusal:
         return Refusal.TERMINATING
     if any(words in status.message for words in _QUOTA_WORDS):
         return Refusal.QUOTA
-    return Refusal.FORBIDDEN
+    return Refusal.UNAVAILABLE if _NOT_YET in status.message else Refusal.FORBIDDEN
