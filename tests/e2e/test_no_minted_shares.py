@@ -1,5 +1,6 @@
 """No tenant can make itself a larger share: what is charged, to whom, and in what proportion stays right."""
 
+from devcluster.operator_process import OperatorProcess
 from tests.e2e.lab import Lab
 from tests.e2e.patience import eventually, stays
 from tests.support.auditor import Leave, charge
@@ -69,7 +70,8 @@ def test_many_frameworks_in_one_namespace_do_not_outweigh_the_other_namespaces_o
     assert len(lab.bound(one)) == len(lab.bound(other)) == 6
 
 
-def test_pods_without_requests_are_not_free(lab: Lab) -> None:
+def test_pods_without_requests_are_not_free(lab: Lab, operator: OperatorProcess) -> None:
+    operator.start(waiting_writes="1000")  # so that it is quiet soon after
     crowd, honest = lab.tenant("crowd"), lab.tenant("honest")
     lab.create(*(pod(f"p-{index:04}", crowd, spec=pod_spec({}), annotations=FOREVER) for index in range(1000)))
     lab.tasks_for(honest, 100, spec=pod_spec(requests_of("10m")), annotations=FOREVER)

@@ -95,7 +95,7 @@ def test_who_arrives_late_gets_what_is_freed_until_shares_are_even(lab: Lab) -> 
     running = next(task for task in lab.tasks(early) if task.state == "TASK_RUNNING")
     lab.delete("Task", early, running.name)
     lab.until_held({early: 6, late: 6})
-    assert lab.frole(early).status["pendingTasks"] == 7
+    eventually("what waits is shown", lambda: lab.frole(early).status["pendingTasks"], lambda number: number == 7)
 
 
 def test_shares_and_entitlements_are_shown(lab: Lab) -> None:

@@ -54,23 +54,24 @@ def test_never_fits_is_told_apart_from_busy_now(lab: Lab) -> None:
 
 def test_unschedulable_is_said_only_where_more_nodes_would_help(lab: Lab) -> None:
     lab.nodes(1, cpu="2")
-    limited = lab.tenant("limited", limit={"cpu": "3"})
-    free = lab.tenant("free")
-    for index in range(4):
-        lab.create(pod(f"one-cpu-{index}", limited))
+    limited, free = lab.tenant("limited", limit={"cpu": "3"}), lab.tenant("free")
+    lab.create(*(pod(f"one-cpu-{index}", limited) for index in range(4)))
+    eventually("two run", lambda: lab.held(limited), lambda held: held == {limited: 2})
+    lab.create(*(pod(f"one-cpu-{index}", free) for index in range(3)))
     lab.create(pod("giant", free, spec=pod_spec(requests_of("64"))))
 
-    # Two run. A node more would let one of the others run, and the limit would stop the last.
-    eventually(
-        "the limited role",
-        lambda: _reasons(lab, limited),
-        lambda seen: seen == {"bound": 2, "Unschedulable": 1, "LimitReached": 1},
-    )
-    eventually("the giant", lambda: _reasons(lab, free), lambda seen: seen == {"NeverFits": 1})
-    stays("it is not taken back", lambda: _reasons(lab, limited), lambda seen: seen.get("Unschedulable") == 1)
+    # More nodes would let one more run, and then the limit would stop the last.
+    seen = eventually("the limited role", lambda: _reasons(lab, limited), lambda seen: "" not in seen)
+    assert (seen["bound"], seen["Unschedulable"]) == (2, 1)
+    assert seen.keys() - {"bound", "Unschedulable"} <= {"LimitReached", "WaitingForTurn"}
+    # Here they would let all run but the giant, which no node could hold.
+    want = {"Unschedulable": 3, "NeverFits": 1}
+    eventually("the other role", lambda: _reasons(lab, free), lambda seen: seen == want)
+    stays("it is not taken back", lambda: _reasons(lab, limited), lambda again: again == seen)
 
-    lab.nodes(1, cpu="2")
+    lab.nodes(1, cpu="8")
     eventually("a node later", lambda: _reasons(lab, limited), lambda seen: seen == {"bound": 3, "LimitReached": 1})
+    eventually("and here", lambda: _reasons(lab, free), lambda seen: seen == {"bound": 3, "NeverFits": 1})
 
 
 def test_a_suspended_framework_says_so_and_makes_no_autoscaler_act(lab: Lab) -> None:
