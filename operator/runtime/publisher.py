@@ -18,6 +18,7 @@ from typing import NoReturn
 from entresol import metrics
 from entresol.engine.effects import PublishFramework, PublishRole, PublishTask
 from entresol.engine.events import Refusal
+from entresol.engine.machine import BOOKS_AGE
 from entresol.kube.answers import Answer, Outcome
 from entresol.kube.pace import Backoff, Pace
 from entresol.metrics import Metrics
@@ -58,7 +59,8 @@ class Publisher:
         self._press = press
         self._woken = asyncio.Event()
         self._released: dict[Name, asyncio.Event] = {}
-        self._written: dict[Name, float] = {}
+        self._begun: dict[Name, float] = {}  # when the newest write of figures began
+        self._marked: dict[Name, float] = {}  # when figures were last said to have changed
         self._failures: dict[Name, Backoff] = {}
 
     def mark(self, effect: Publish) -> None:
@@ -102,7 +104,8 @@ class Publisher:
                 group.create_task(self._serve(name, free), name=f"status of {name.sort.value} {name.id}")
 
     def _mark_figures(self, name: Name) -> None:
-        self._agenda.later(name, self._written.get(name, -FIGURES_SECONDS) + FIGURES_SECONDS)
+        self._marked[name] = self._press.now()
+        self._agenda.later(name, self._begun.get(name, -FIGURES_SECONDS) + FIGURES_SECONDS)
 
     async def _next(self) -> Name:
         while (name := self._agenda.next()) is None:
@@ -116,6 +119,9 @@ class Publisher:
 
     async def _serve(self, name: Name, free: asyncio.Semaphore) -> None:
         retry: float | None = None
+        began = self._press.now()
+        if name.sort is not Sort.TASK:
+            self._begun[name] = began
         try:
             outcome = await self._write(name)
             if outcome is not None and is_passing(outcome):
@@ -126,12 +132,13 @@ class Publisher:
             # One object that cannot be rendered or read must not stop the statuses of all others.
             _log.exception("the status of %s %s cannot be written", name.sort.value, name.id)
         finally:
-            if name.sort is not Sort.TASK:
-                self._written[name] = self._press.now()
             self._release(name)
             free.release()
         if retry is not None:
             self._agenda.later(name, self._press.now() + retry)
+        elif self._marked.get(name, -BOOKS_AGE) + BOOKS_AGE > began:
+            # The engine answers from books that may be so old, hence from before the change: ask once more.
+            self._agenda.later(name, began + FIGURES_SECONDS)
 
     async def _write(self, name: Name) -> Outcome | None:
         """Render and send; None when there was nothing to write."""
