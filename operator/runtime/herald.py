@@ -30,7 +30,7 @@ from entresol.runtime.records import Records
 
 WRITERS = 2
 _QUEUE = 1000
-_REMEMBERED = 100_000
+REMEMBERED = 100_000
 _log = logging.getLogger(__name__)
 
 
@@ -102,7 +102,7 @@ class Herald:
                 if self._waits.get(effect.task) == said:
                     return True
                 self._waits[effect.task] = said
-                if len(self._waits) > _REMEMBERED:
+                if len(self._waits) > REMEMBERED:
                     self._waits.popitem(last=False)
             case Scheduled():
                 self._waits.pop(effect.task, None)

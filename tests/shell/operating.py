@@ -9,13 +9,22 @@ from typing import Any
 from aiohttp import ClientSession
 
 from entresol.app import operating
+from entresol.engine.status import Summary
 from entresol.kube.connection import Connection
+from entresol.metrics import Picture
+from entresol.model.resources import Resources
 from entresol.runtime.driver import Driver
 from entresol.settings import Listen, Settings
 from tests.support.fake_cluster import FakeCluster
 from tests.support.recorder import until
 
+NOTHING = Summary(roles=(), frameworks=(), reasons={}, agents=0, totals=Resources(), offers=0, launches=0)
 FREE = Listen("127.0.0.1", 0)
+
+
+def empty_picture() -> Picture:
+    """What gauges show where nobody cares for them."""
+    return Picture(summary=NOTHING, recovering=False, deeds=0)
 
 
 @dataclass

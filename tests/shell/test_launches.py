@@ -16,7 +16,7 @@ from entresol.kube.resources import PODS, TASKS
 from entresol.kube.transport import Timeouts
 from entresol.kube.wire_kinds import Task
 from entresol.kube.wire_pod import Pod
-from entresol.metrics import Metrics, Picture
+from entresol.metrics import Metrics
 from entresol.model.identifiers import AgentId, FrameworkId, PodId, RoleId, TaskId
 from entresol.model.resources import Resources
 from entresol.model.tasks import Charge
@@ -28,6 +28,7 @@ from entresol.runtime.launches import CALM_TRIES, Desk, Launches
 from entresol.runtime.records import Records
 from entresol.runtime.refusals import Refused
 from entresol.runtime.throttle import Throttle
+from tests.shell.operating import empty_picture
 from tests.support import objects
 from tests.support.decoded import decoded
 from tests.support.fake_cluster import FakeCluster
@@ -38,10 +39,6 @@ CHARGE = Charge(RoleId("team"), FrameworkId("team/batch"))
 N1 = AgentId("n1")
 LOST_BEFORE = Drop(Ending.RESET)
 LOST_AFTER = Drop(Ending.RESET, after_doing=True)
-
-
-def no_picture() -> Picture:
-    raise AssertionError("nobody asks for gauges here")
 
 
 @dataclass
@@ -88,7 +85,7 @@ async def bench(cluster: FakeCluster) -> AsyncIterator[Bench]:
         return None
 
     async with KubeClient(Connection(cluster.url), timeouts=Timeouts(deed=5.0)) as client:
-        courier = Courier(Throttle(8, asyncio.get_running_loop().time), Metrics(no_picture))
+        courier = Courier(Throttle(8, asyncio.get_running_loop().time), Metrics(empty_picture))
         tasks, pods = Records[Task](uid_of), Records[Pod](uid_of)
         desk = Desk(client, courier, tasks, pods, record, places.append, Pace(sleep=sleep))
         executor = Executor(Launches(desk), Deletions(desk), outcomes.append)
@@ -363,7 +360,7 @@ async def test_an_error_of_ours_is_an_outcome_and_stops_nobody(bench: Bench, cap
 
 async def test_nothing_is_written_by_who_may_not(bench: Bench) -> None:
     task = await bench.make_task()
-    courier = Courier(Throttle(1, lambda: 0.0), Metrics(no_picture), may_write=lambda: False)
+    courier = Courier(Throttle(1, lambda: 0.0), Metrics(empty_picture), may_write=lambda: False)
     desk = replace(bench.desk, courier=courier)
     executor = Executor(Launches(desk), Deletions(desk), bench.outcomes.append)
     executor.submit(create(task))

@@ -30,8 +30,7 @@ from entresol.runtime.pages import Pages
 from entresol.runtime.publisher import Press, Publisher
 from entresol.runtime.records import Records
 from entresol.runtime.throttle import Throttle
-from tests.shell.operating import ready
-from tests.shell.test_launches import no_picture
+from tests.shell.operating import empty_picture, ready
 from tests.support import objects
 from tests.support.decoded import decoded
 from tests.support.fake_cluster import FakeCluster
@@ -95,7 +94,7 @@ class Desk:
 @asynccontextmanager
 async def publishing(cluster: FakeCluster, news: float = 1000.0) -> AsyncIterator[Desk]:
     loop = asyncio.get_running_loop()
-    library, places, metrics = Library(), list[str](), Metrics(no_picture)
+    library, places, metrics = Library(), list[str](), Metrics(empty_picture)
     async with KubeClient(Connection(cluster.url)) as client:
         courier = Courier(Throttle(8, loop.time), metrics)
         press = Press(Pages(client, library, library), courier, metrics, places.append, loop.time, 4, Pace(first=0.01))
