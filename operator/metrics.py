@@ -192,7 +192,7 @@ class Metrics:
         self._counters = {
             row: Counter(row.name, row.help, row.labels, registry=self._registry)
             for row in TABLE
-            if row.kind == COUNTER and row not in _FROM_STREAMS
+            if row.kind == COUNTER and row not in FROM_STREAMS
         }
         self._histograms = {
             row: Histogram(row.name, row.help, row.labels, registry=self._registry, buckets=row.buckets)
@@ -254,7 +254,7 @@ def _cluster(picture: Picture) -> dict[Row, Family]:
     }
 
 
-_FROM_STREAMS = frozenset((LISTS, RESTARTS, MALFORMED))
+FROM_STREAMS = frozenset((LISTS, RESTARTS, MALFORMED))
 
 
 def _roles(summary: Summary) -> dict[Row, Family]:
