@@ -12,6 +12,7 @@ import aiohttp
 import kopf
 
 from entresol.kube.connection import REREAD_SECONDS, Connection
+from entresol.runtime.clock import Clock
 
 
 def register(registry: kopf.OperatorRegistry, connect: Callable[[], Connection]) -> None:
@@ -27,8 +28,8 @@ def register(registry: kopf.OperatorRegistry, connect: Callable[[], Connection])
             proxy=connection.proxy,
         )
         # A token wears out; after this time kopf asks here again, and meets the one that replaced it.
-        now = dt.datetime.now(dt.UTC)
-        expiration = now + dt.timedelta(seconds=REREAD_SECONDS) if "Authorization" in headers else None
+        wearing_out = dt.datetime.fromtimestamp(Clock().now() + REREAD_SECONDS, dt.UTC)
+        expiration = wearing_out if "Authorization" in headers else None
         return kopf.AiohttpSession(
             server=connection.base_url, aiohttp_session=session, expiration=expiration, default_namespace="default"
         )
