@@ -113,10 +113,6 @@ def _fill(risers: Sequence[_Riser], resources: int) -> None:
             pool.start(risers[i])
 
 
-_TOLERANCE = 1e-12
-"""Fractions of a resource below this are rounding."""
-
-
 class _Pool:
     """The cluster as one vessel per resource, each of size 1."""
 
@@ -125,7 +121,6 @@ class _Pool:
         self._used = [0.0] * resources
         self._slope = [0.0] * resources
         self._users = [0] * resources
-        self._empty = [False] * resources
 
     def settle_guarantees(self, risers: Sequence[_Riser]) -> None:
         """Give everyone its guarantee; where all of them together pass the cluster, the same part of each."""
@@ -156,15 +151,13 @@ class _Pool:
     def empty(self, resource: int, risers: Sequence[_Riser]) -> None:
         """Stop everyone who needs the resource, at the level where it is used up."""
         self.advance(self.level + max(0.0, 1.0 - self._used[resource]) / self._slope[resource])
-        self._empty[resource] = True
         for riser in risers:
             if any(i == resource for i, _ in riser.slopes):
                 self.stop(riser)
 
     def start(self, riser: _Riser) -> None:
-        """Let one rise, unless something it needs is used up already."""
-        if riser.done or any(self._empty[i] or self._used[i] > 1.0 - _TOLERANCE for i, _ in riser.slopes):
-            riser.done = True
+        """Let one rise, unless something it needs was used up before its turn came."""
+        if riser.done:
             return
         riser.rising = True
         for i, slope in riser.slopes:

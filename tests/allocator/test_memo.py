@@ -108,6 +108,48 @@ def test_a_class_nobody_asks_about_is_forgotten_and_one_in_use_is_not() -> None:
     assert cache.kind(work(cpu=3, selector={"zone": "b"})) is not unused
 
 
+RED, BLUE = {"zone": "a"}, {"zone": "b"}
+
+
+def relabelled(view: AgentView, labels: dict[str, str]) -> AgentView:
+    return replace(view, agent=replace(view.agent, attributes=labels))
+
+
+def with_gpu(view: AgentView, **size: int) -> AgentView:
+    whole = resources(cpu=9, **size)
+    return replace(view, agent=replace(view.agent, allocatable=whole), free=whole)
+
+
+IDLE = replace(SNAPSHOT, frameworks=())
+FIRST_BLUE = relabelled(MACHINES[0], BLUE)
+SEQUENCES = {
+    "one leaves as another joins": [
+        with_agents([FIRST_BLUE, *MACHINES[1:4]]),
+        with_agents(MACHINES[1:5]),
+        with_agents([FIRST_BLUE, *MACHINES[2:5]]),
+    ],
+    "an agent changes while nobody looks, and then all move": [
+        SNAPSHOT,
+        replace(IDLE, agents=(FIRST_BLUE, *MACHINES[1:])),
+        replace(IDLE, agents=(FIRST_BLUE, *MACHINES[2:])),
+        with_agents([FIRST_BLUE, *MACHINES[2:]]),
+    ],
+    "an agent gets a scarce resource and loses it again": [
+        with_agents([with_gpu(MACHINES[0]), MACHINES[1]]),
+        with_agents([with_gpu(MACHINES[0], gpu=1), MACHINES[1]]),
+        with_agents([with_gpu(MACHINES[0]), MACHINES[1]]),
+    ],
+    "the last one is added": [with_agents(MACHINES[:3]), with_agents(MACHINES[:4])],
+}
+
+
+@pytest.mark.parametrize("snapshots", SEQUENCES.values(), ids=SEQUENCES.keys())
+def test_what_is_remembered_follows_when(snapshots: list[ClusterSnapshot]) -> None:
+    cache = Cache()
+    for snapshot in snapshots:
+        assert run(snapshot, cache=cache).steps == run(snapshot).steps
+
+
 def test_all_agents_may_leave_and_return() -> None:
     cache = Cache()
     nobody = with_agents([])

@@ -4,8 +4,8 @@ import pytest
 
 from entresol.allocator.memo import Cache
 from entresol.allocator.placement.floor import SOME, Floor
-from entresol.allocator.placement.kind import Kind, Room
-from entresol.allocator.placement.walk import CORRECTIONS, KEPT, Walk
+from entresol.allocator.placement.kind import Room
+from entresol.allocator.placement.walk import CORRECTIONS, FEWEST, KEPT, Walk
 from entresol.allocator.shares import inverses
 from entresol.allocator.snapshot import AgentView
 from entresol.allocator.watch import Watch
@@ -70,6 +70,23 @@ def test_one_choice_corrects_a_few_scores_and_then_takes_what_it_has() -> None:
     assert bench.walk.best() == count - 1, "which the next choice finds"
 
 
+def test_pack_notices_what_others_filled_at_the_next_full_scoring() -> None:
+    bench = Bench(agents(2, cpu=100), "Pack")
+    assert bench.place() == 0
+    for _ in range(5):
+        bench.floor.take(bench.whole, 1)
+    chosen = [bench.place() for _ in range(FEWEST + 1)]
+    assert chosen == [0] * (FEWEST - 1) + [1, 1]
+
+
+def test_among_scarce_agents_the_score_decides_also_when_it_is_worked_out_again() -> None:
+    bench = Bench([agent("a", cpu=100, gpu=1), agent("b", cpu=99, gpu=1)])
+    assert bench.place() == 0
+    for _ in range(5):
+        bench.floor.take(bench.whole, 0)
+    assert bench.place() == 1
+
+
 @pytest.mark.parametrize("placement", PLACEMENTS)
 def test_what_is_chosen_always_has_room(placement: str) -> None:
     bench = Bench([agent(f"n{i}", cpu=3 + i % 7) for i in range(9)], placement)
@@ -90,21 +107,16 @@ def test_asking_for_an_agent_when_none_has_room_is_a_mistake_of_ours() -> None:
 # --- which rooms are open --------------------------------------------------------------------------------------------
 
 
-def drained(bench: Bench, watch: Watch, kind: Kind) -> list[list[Room]]:
-    """Place whole agents from the first on, and note which rooms each of them closes."""
-    died = []
-    for used in range(len(bench.floor.matrix.views)):
-        bench.floor.take(kind, used)
-        died.append(watch.shaken(used))
-    return died
-
-
+@pytest.mark.parametrize("from_the_end", [False, True])
 @pytest.mark.parametrize("count", [1, SOME, SOME + 1, 3 * SOME])
-def test_a_room_dies_with_its_last_agent_and_not_before(count: int) -> None:
+def test_a_room_dies_with_its_last_agent_and_not_before(count: int, from_the_end: bool) -> None:
     bench = Bench(agents(count, cpu=10))
     watch = Watch(bench.floor)
     assert watch.alive(bench.room)
-    died = drained(bench, watch, bench.whole)
+    died = []
+    for used in sorted(range(count), reverse=from_the_end):
+        bench.floor.take(bench.whole, used)
+        died.append(watch.shaken(used))
     assert died == [[]] * (count - 1) + [[bench.room]]
     assert not watch.alive(bench.room)
     assert watch.dead == {bench.room}

@@ -73,12 +73,12 @@ class Matrix:
         before = self.position
         self.position = {view.agent.id: i for i, view in enumerate(views)}
         moved = np.array([before.get(view.agent.id, -1) for view in views], np.intp)
-        new, blank = moved < 0, [0] * len(self.axes.names)
+        blank = [0] * len(self.axes.names)
         self.rows = [self.rows[was] if was >= 0 else blank for was in moved.tolist()]
         at = {was: i for i, was in enumerate(moved.tolist())}
         self.ports = {at[was]: ports for was, ports in self.ports.items() if was in at}
         self.free, self.size = moved_along(self.free, moved), moved_along(self.size, moved)
-        self.scarce = {name: moved_along(mask, moved) & ~new for name, mask in self.scarce.items()}
+        self.scarce = {name: moved_along(mask, moved) for name, mask in self.scarce.items()}
         self.seen = moved_along(self.seen, moved)
         return moved
 
