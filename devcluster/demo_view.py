@@ -21,6 +21,7 @@ from devcluster.demo_judge import Judge, Sample, Tenant
 
 _QUIET_SECONDS = 2.0
 _BAR = 24
+_WIDE = 42
 
 
 class View(ABC):
@@ -61,6 +62,8 @@ class Plain(View):
     def __init__(self, out: TextIO) -> None:
         self._out = out
         self._next = 0.0
+        self._headed = False
+        self._said: dict[str, str] = {}
 
     def say(self, text: str = "") -> None:
         """One line that stays."""
@@ -79,20 +82,28 @@ class Plain(View):
         self._next = 0.0
         yield
 
-    def show(self, sample: Sample, judge: Judge, wanted: int, seconds: float) -> None:
+    def show(self, sample: Sample, _judge: Judge, wanted: int, seconds: float) -> None:
         """One sample now and then; the judge has the last word in the verdict."""
         if seconds < self._next:
             return
         self._next = seconds + _QUIET_SECONDS
-        shares = "  ".join(
-            f"{one.name} (weight {one.weight}): share {one.share:.3f} of {one.entitlement:.3f} due,"
-            f" {one.held} held / {one.entitled:.2f} entitled, {one.running} running, {one.waiting} waiting |"
+        if not self._headed:
+            self._headed = True
+            self.say(
+                "".join(
+                    ["\n  time"] + [f"   {one.name + f' (weight {one.weight})':<{_WIDE}}" for one in sample.tenants]
+                )
+            )
+            self.say(f"      {'   share    due   held/entitled  run  wait  ' * len(sample.tenants)} finished")
+        columns = "".join(
+            f"   {one.share:5.1%} {one.entitlement:6.1%}   {one.held:4}/{one.entitled:<8.2f} {one.running:4}  {one.waiting:4}  "
             for one in sample.tenants
         )
-        self.say(f"{seconds:5.1f} s  {shares} {sample.finished}/{wanted} finished")
+        self.say(f"{seconds:4.0f} s{columns} {sample.finished:4}/{wanted}")
         for one in sample.tenants:
-            if one.why:
-                self.say(f"         {one.name} waits: {one.why}")
+            if one.why and self._said.get(one.name) != one.why:
+                self._said[one.name] = one.why
+                self.say(f"         why {one.name} waits: {one.why}")
 
     def verdict(self, lines: Sequence[tuple[str, str]], faults: Sequence[str]) -> None:
         """The figures, and what was wrong."""
