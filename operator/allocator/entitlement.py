@@ -136,7 +136,7 @@ class _Pool:
         """The first resource that is used up before this level is reached."""
         first, lowest = None, level
         for i, slope in enumerate(self._slope):
-            if self._users[i]:
+            if slope > 0.0:
                 at = self.level + max(0.0, 1.0 - self._used[i]) / slope
                 if at < lowest:
                     first, lowest = i, at
@@ -171,8 +171,8 @@ class _Pool:
             riser.level = self.level
             for i, slope in riser.slopes:
                 self._users[i] -= 1
-                # The last one out resets the sum, lest rounding leave a slope that nobody has.
-                self._slope[i] = self._slope[i] - slope if self._users[i] else 0.0
+                # Rounding must leave neither a slope that nobody has nor one that falls.
+                self._slope[i] = max(0.0, self._slope[i] - slope) if self._users[i] else 0.0
         riser.done = True
 
 

@@ -167,6 +167,16 @@ def test_the_floor_is_the_fraction_of_the_weights() -> None:
     assert found == {"a": Entitlement(found[RoleId("a")].share, 0.75), "b": Entitlement(1 / 90, 0.25)}
 
 
+@pytest.mark.parametrize("large", range(1, 40))
+def test_a_trace_of_a_resource_beside_heavy_users_of_it_is_no_trouble(large: int) -> None:
+    """Slopes that differ by sixteen orders of magnitude are added and taken away again."""
+    totals = resources(cpu=90, memory=2**60)
+    heavy = [claim(f"r{i}", resources(memory=2**50 + i), weight=1000 * i + 7) for i in range(large)]
+    found = entitlements(totals, [*heavy, claim("trace", much(cpu=1, memory=1))])
+    assert found[RoleId("trace")].share == pytest.approx(1.0)
+    assert found[RoleId("r0")].share == pytest.approx(2**-10)
+
+
 def test_many_roles_together_never_pass_the_cluster() -> None:
     claims = [
         claim(f"r{i}", resources(cpu=1 + i % 7, memory=i % 5), weight=1 + i % 4, guarantee=resources(cpu=i % 3))
