@@ -101,10 +101,12 @@ def resume(state: State, at: float) -> None:
     for entry in list(state.entries.values()):
         if entry.live is None and not entry.over and entry.record.state in REMEMBERED:
             _missing(state, entry, at)
+        # What was learnt while listing is not yet said: a pod may have ended while nobody looked.
+        news = entry.live is not None or entry.record != entry.task.record
         # Entries that were born before the world was whole have waited since now, as far as anyone can tell.
         entry.since = at
         review(state, entry, at)
-        if entry.live is not None:
+        if news:
             state.do(PublishTask(entry.task.id))
     for pod in list(state.pods.values()):
         observe_pod(state, pod, at)

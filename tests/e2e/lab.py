@@ -134,10 +134,11 @@ class Lab:
         return list(Task.objects(self._http, namespace=namespace))
 
     def states(self, namespace: str) -> dict[str, int]:
-        """How many Tasks of a namespace are in each state."""
+        """How many Tasks of a namespace are in each state; cheap, as it is asked often and of many."""
         found: dict[str, int] = {}
-        for task in self.tasks(namespace):
-            found[task.state] = found.get(task.state, 0) + 1
+        for task in self.api.get(_COLLECTIONS["Task"].format(namespace=namespace))["items"]:
+            state = (task.get("status") or {}).get("state", "")
+            found[state] = found.get(state, 0) + 1
         return found
 
     def framework(self, namespace: str, name: str) -> Framework:

@@ -436,6 +436,24 @@ def test_restart_leaves_a_finished_task_alone() -> None:
     assert story.asked(DeleteTask) == [DeleteTask(TaskId("t1"))]
 
 
+@pytest.mark.parametrize(
+    ("phase", "want"),
+    [
+        pytest.param(tasks.Phase.SUCCEEDED, tasks.FINISHED, id="it finished"),
+        pytest.param(tasks.Phase.FAILED, tasks.FAILED, id="it failed"),
+    ],
+)
+def test_restart_says_what_ended_while_nobody_looked(phase: tasks.Phase, want: str) -> None:
+    known = record(state=tasks.RUNNING, attempt=1, started=95.0)
+    story = Story.begin(AgentObserved(agent("n0")), MAIN, TaskObserved(task("t1", record=known)), synced=False)
+    launched = CreatePod(TaskId("t1"), 1, AgentId("n0"), charge("a", "a/main"), record_first=False)
+    story.tell(events.PodObserved(replace(story.pod_of(launched), phase=phase, ending=tasks.Ending(exit_code=1))))
+    assert story.asked(PublishTask) == []
+    story.tell(events.Synced())
+    assert story.asked(PublishTask) == [PublishTask(TaskId("t1"))]
+    assert story.status("t1").record.state == want
+
+
 def test_restart_goes_on_with_a_deadline() -> None:
     started = record(state=tasks.RUNNING, attempt=1, started=95.0)
     one = task("t1", record=started, deadline=20.0)
