@@ -99,7 +99,7 @@ def pods_listed(state: State, listed: PodsListed, at: float) -> None:
 def resume(state: State, at: float) -> None:
     """The world is whole: settle what was recorded against what is there, and let everything wait where it belongs."""
     for entry in list(state.entries.values()):
-        if entry.live is None and not entry.over and entry.record.state in REMEMBERED:
+        if entry.live is None and not entry.over and entry.record.state in REMEMBERED and not _judged(entry):
             _missing(state, entry, at)
         # What was learnt while listing is not yet said: a pod may have ended while nobody looked.
         news = entry.live is not None or entry.record != entry.task.record
@@ -185,6 +185,12 @@ def _observe_attempt(state: State, pod: Pod, at: float) -> None:
     else:
         adopt(state, entry, pod, at)
         state.backlog.leave(entry.task.id)
+
+
+def _judged(entry: Entry) -> bool:
+    """Whether the newest attempt's end is already accounted for: the pod was found over while listing."""
+    last = entry.record.last
+    return last is not None and last.number >= entry.record.attempt
 
 
 def _accounted(entry: Entry, pod: Pod) -> bool:

@@ -454,6 +454,22 @@ def test_restart_says_what_ended_while_nobody_looked(phase: tasks.Phase, want: s
     assert story.status("t1").record.state == want
 
 
+@pytest.mark.parametrize("recorded", [tasks.STAGING, tasks.RUNNING])
+def test_restart_judges_an_attempt_that_failed_while_nobody_looked_once(recorded: str) -> None:
+    last = tasks.Attempt(number=1, state=tasks.FAILED, reason="Error", charged=True)
+    known = record(state=recorded, attempt=2, failures=1, last=last)
+    one = task("t1", record=known, max_attempts=3)
+    story = Story.begin(AgentObserved(agent("n0")), MAIN, TaskObserved(one), synced=False)
+    launched = CreatePod(TaskId("t1"), 2, AgentId("n0"), charge("a", "a/main"), record_first=True)
+    ending = tasks.Ending(exit_code=1)
+    story.tell(events.PodObserved(replace(story.pod_of(launched), phase=tasks.Phase.FAILED, ending=ending)))
+    story.tell(events.Synced())
+    recovered = story.status("t1").record
+    assert (recovered.state, recovered.attempt, recovered.failures) == (tasks.PENDING, 2, 2)
+    story.wait(1.0)
+    assert [effect.attempt for effect in story.asked(CreatePod)] == [3]
+
+
 def test_restart_goes_on_with_a_deadline() -> None:
     started = record(state=tasks.RUNNING, attempt=1, started=95.0)
     one = task("t1", record=started, deadline=20.0)
