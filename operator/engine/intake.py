@@ -13,7 +13,7 @@ from entresol.engine.state import Alarm, Entry, State
 from entresol.engine.waiting import finish, review
 from entresol.model import tasks
 from entresol.model.identifiers import PodId, TaskId
-from entresol.model.tasks import Pod, Task
+from entresol.model.tasks import Pod, Record, Task
 
 ORPHAN_PATIENCE = 5.0
 """Seconds that the garbage collector gets to delete a pod whose Task is gone, or to release it, before we do."""
@@ -101,12 +101,12 @@ def resume(state: State, at: float) -> None:
     for entry in list(state.entries.values()):
         if entry.live is None and not entry.over and entry.record.state in REMEMBERED and not _judged(entry):
             _missing(state, entry, at)
-        # What was learnt while listing is not yet said: a pod may have ended while nobody looked.
-        news = entry.live is not None or entry.record != entry.task.record
         # Entries that were born before the world was whole have waited since now, as far as anyone can tell.
         entry.since = at
         review(state, entry, at)
-        if news:
+        # What was learnt while listing is not yet said: a pod may have ended while nobody looked. That a task waits is
+        # no news before it has waited for a while.
+        if entry.live is not None or entry.record not in (entry.task.record, Record(state=tasks.PENDING)):
             state.do(PublishTask(entry.task.id))
     for pod in list(state.pods.values()):
         observe_pod(state, pod, at)

@@ -356,6 +356,13 @@ class EngineMachine(RuleBasedStateMachine):
         assert not self.engine.wants_cycle
         assert not self.news
         assert not self.deeds
+        # What was said to need writing is everything that differs: nothing true stays untold.
+        while self.publish:
+            self.a_status_is_written()
+        for name, entry in self.engine.state.entries.items():
+            untold = entry.record.state in {"", tasks.PENDING} and not entry.record.attempt
+            if name in self.cluster.tasks and not untold:
+                assert self.cluster.records.get(name) == entry.record, f"{name} is published as something else"
 
 
 EngineMachine.TestCase.settings = settings(
