@@ -5,17 +5,23 @@ narrower door, for as long as it takes. Everything else is the sender's to judge
 done twice.
 """
 
+import re
 import time
 from collections.abc import Awaitable, Callable
 
 from entresol import metrics
-from entresol.kube.answers import Answer, Lost, Outcome
+from entresol.kube.answers import Answer, Lost, Outcome, status_of
 from entresol.metrics import Metrics
 from entresol.runtime.throttle import Throttle
 
 TOO_MANY = 429
 UNAUTHORIZED = 401
+FORBIDDEN = 403
 TIMED_OUT = 504
+
+_BY_AUTHORIZER = re.compile('is forbidden: User "[^"]*" cannot ')
+"""The authorizer speaks of the user, admission of the object. An API server that has just started knows no roles yet
+and forbids everything for a moment; and a right that is missing says nothing about the object either."""
 
 Send = Callable[[], Awaitable[Outcome]]
 
@@ -51,8 +57,10 @@ def code_of(outcome: Outcome) -> str:
 
 
 def is_passing(outcome: Outcome) -> bool:
-    """Whether the trouble is the server's, so that the same request may well succeed later."""
-    return not isinstance(outcome, Answer) or outcome.status >= 500 or outcome.status == UNAUTHORIZED
+    """Whether the trouble is not the object's, so that the same request may well succeed later."""
+    if not isinstance(outcome, Answer) or outcome.status >= 500 or outcome.status == UNAUTHORIZED:
+        return True
+    return outcome.status == FORBIDDEN and _BY_AUTHORIZER.search(status_of(outcome).message) is not None
 
 
 def may_be_done(outcome: Outcome) -> bool:

@@ -104,6 +104,7 @@ ENDING = Refuse(
     "Forbidden",
     'pods "x" is forbidden: unable to create new content in namespace team because it is being terminated',
 )
+NO_RIGHT = Refuse(403, "Forbidden", 'pods is forbidden: User "system:x" cannot create resource "pods" in API group ""')
 
 # what the server does to the create -> the outcome: None is success
 CREATES: dict[str, tuple[tuple[Fault, ...], Refusal | None]] = {
@@ -115,6 +116,8 @@ CREATES: dict[str, tuple[tuple[Fault, ...], Refusal | None]] = {
     "the server gives up waiting for its store": ((Refuse(504, "Timeout"),), None),
     "the server fails once": ((Refuse(500, "InternalError"),), None),
     "our token is not accepted any more": ((Refuse(401, "Unauthorized"),), None),
+    "the server has just started and knows no roles yet": ((NO_RIGHT,), None),
+    "we have no right to it": ((NO_RIGHT,) * CALM_TRIES, Refusal.UNAVAILABLE),
     "the quota's own books conflict": ((Refuse(409, "Conflict", "cannot be fulfilled on resourcequotas"),), None),
     "the server goes on failing": ((Refuse(500, "InternalError"),) * CALM_TRIES, Refusal.UNAVAILABLE),
     "the quota is exhausted": ((QUOTA,), Refusal.QUOTA),

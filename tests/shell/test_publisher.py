@@ -154,7 +154,8 @@ async def test_what_changes_during_a_write_is_written_after_it(cluster: FakeClus
 
 async def test_a_failed_write_is_repeated_with_what_is_true_by_then(cluster: FakeCluster) -> None:
     async with publishing(cluster) as desk:
-        cluster.trouble("status", Refuse(500), Drop(), Refuse(503))
+        no_right = Refuse(403, "Forbidden", 'tasks "one" is forbidden: User "system:x" cannot patch resource "tasks"')
+        cluster.trouble("status", Refuse(500), Drop(), no_right)
         task = await desk.make("one", state="TASK_RUNNING")
         desk.publisher.mark(PublishTask(task))
         await until(lambda: cluster.count("status") > 0)
