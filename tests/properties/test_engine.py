@@ -340,9 +340,16 @@ class EngineMachine(RuleBasedStateMachine):
             assert len(pods) <= 1, f"{name} succeeded {count} times"
 
     def teardown(self) -> None:
-        """Left alone, everything comes to rest, and what fits has been placed."""
-        if not hasattr(self, "engine"):
-            return
+        """Left alone, everything comes to rest, and what is published is what is true."""
+        if hasattr(self, "engine"):
+            self.settle()
+            assert not self.engine.wants_cycle
+            assert not self.news
+            assert not self.deeds
+            self.nothing_true_stays_untold()
+
+    def settle(self) -> None:
+        """Let the operator work until it has nothing to do."""
         for _ in range(60):
             while self.news:
                 self.tell(self.news.popleft())
@@ -352,11 +359,10 @@ class EngineMachine(RuleBasedStateMachine):
                 for plan in list(allocate(self.engine.snapshot(), self.engine.state.policy)):
                     self.tell(events.Planned(plan))
             elif not self.news and not self.deeds:
-                break
-        assert not self.engine.wants_cycle
-        assert not self.news
-        assert not self.deeds
-        # What was said to need writing is everything that differs: nothing true stays untold.
+                return
+
+    def nothing_true_stays_untold(self) -> None:
+        """What was said to need writing is everything that differs."""
         while self.publish:
             self.a_status_is_written()
         for name, entry in self.engine.state.entries.items():
