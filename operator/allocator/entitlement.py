@@ -88,10 +88,12 @@ def _riser(claim: Claim, totals: Resources, names: Sequence[str]) -> _Riser:
     whole = max(amount / totals.get(name) for _, name, amount in wanted)
     allowed = min([1.0, *(claim.limit[name] / amount for _, name, amount in wanted if name in claim.limit)])
     promised = [part / amount for _, name, amount in wanted if (part := claim.guarantee.get(name))]
+    # Only work that asks for a guaranteed resource is served first, so the guarantee lifts no further than itself.
+    lift = max((min(claim.guarantee.get(name), amount) / totals.get(name) for _, name, amount in wanted), default=0.0)
     per_level = claim.weight / whole
     return _Riser(
         slopes=tuple((i, per_level * amount / totals.get(name)) for i, name, amount in wanted),
-        level=min([allowed, *promised]) / per_level if promised else 0.0,
+        level=min([allowed, lift / whole, *promised]) / per_level if promised else 0.0,
         top=allowed / per_level,
     )
 

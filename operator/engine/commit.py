@@ -7,11 +7,11 @@ onto an agent that filled up meanwhile.
 
 from typing import assert_never
 
-from entresol.engine.effects import Announce, BindPod, CreatePod, DeletePod, PublishTask, Scheduled
+from entresol.engine.effects import Announce, BindPod, CreatePod, DeletePod, Scheduled
 from entresol.engine.events import Launched, LaunchRefused, Refusal
-from entresol.engine.lives import DOES_NOT_FIT, begin, key_of, refused
+from entresol.engine.lives import begin, refused, weigh
 from entresol.engine.state import Alarm, Entry, Pause, State
-from entresol.engine.waiting import finish, learn, setback_pause, stop
+from entresol.engine.waiting import end_if_due, finish, setback_pause
 from entresol.model import tasks
 from entresol.model.constraints import port_clash
 from entresol.model.identifiers import AgentId, RoleId, TaskId
@@ -73,17 +73,15 @@ def launched(state: State, outcome: Launched, at: float) -> None:
     """The pod exists on its agent."""
     entry = state.entries.get(outcome.task)
     if entry is None or entry.live is None or entry.live.number != outcome.attempt:
+        _too_late(state, outcome)
         return
     live = entry.live
     live.pod = outcome.pod
     live.acked = at
     state.do(Announce(entry.task.id, Scheduled(live.agent)))
-    if live.agent not in state.cluster:
-        state.do(DeletePod(outcome.pod, live.name, grace=0))
-    elif live.doomed:
-        state.do(DeletePod(outcome.pod, live.name))
-    if not live.held.covers(outcome.demand):
-        _charge_surcharge(state, entry, outcome.demand, at)
+    end_if_due(state, live)
+    state.quota.pop(entry.namespace, None)
+    weigh(state, entry, outcome.demand, at)
 
 
 def launch_refused(state: State, outcome: LaunchRefused, at: float) -> None:
@@ -115,6 +113,12 @@ def launch_refused(state: State, outcome: LaunchRefused, at: float) -> None:
             assert_never(outcome.refusal)
 
 
+def _too_late(state: State, outcome: Launched) -> None:
+    """The attempt was given up while its create was under way (a namesake's end was taken for its own)."""
+    if outcome.attempt and outcome.pod not in state.pods and outcome.task in state.entries:
+        state.do(DeletePod(outcome.pod, ""))
+
+
 def _back_off(state: State, entry: Entry, reason: Reason, words: str, at: float) -> None:
     refused(state, entry, Pause(reason, at + setback_pause(entry.setbacks), words), at, unused=True)
 
@@ -136,26 +140,3 @@ def _rest_namespace(state: State, entry: Entry, at: float) -> None:
         until = at + setback_pause(times)
         state.quota[entry.namespace] = (until, times)
         state.ring(until, Alarm.NAMESPACE, entry.namespace)
-
-
-def _charge_surcharge(state: State, entry: Entry, really: Resources, at: float) -> None:
-    """Admission made the pod ask more than was decided: charge it, and if there is no room for that, take it back."""
-    live = entry.live
-    assert live is not None
-    live.held = live.held.peak(really)
-    key = key_of(entry.task.id, live.number)
-    holding = state.ledger.get(key)
-    assert holding is not None
-    state.hold(key, holding._replace(amount=live.held))
-    learn(state, entry.namespace, entry.task.demand, really, at)
-    if live.agent not in state.cluster:
-        return
-    usage = state.ledger.usage(live.agent)
-    agent = state.cluster.view(live.agent).agent
-    limit_passed = any(
-        state.ledger.of_role(live.charge.role).get(name) > most
-        for name, most in state.tenants.role(live.charge.role).limit.items()
-    )
-    if limit_passed or not agent.allocatable.covers(usage.ours + usage.foreign):
-        stop(state, entry, DOES_NOT_FIT)
-        state.do(PublishTask(entry.task.id))

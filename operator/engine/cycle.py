@@ -16,7 +16,9 @@ from entresol.model.reasons import Reason, Shortage, Waiting
 from entresol.model.work import TaskClass, Unit
 
 MOST_NEWS = 500
-"""At most so many tasks are marked for new words about their waiting after one cycle; the rest follow with later ones."""
+"""At most so many tasks are marked for new words about their waiting at a time; the rest follow with the next tick."""
+
+DEFAULT_PLACEMENT = "Balanced"
 
 
 def snapshot(state: State, cycle: int) -> ClusterSnapshot:
@@ -67,12 +69,11 @@ def planned(state: State, plan: Plan) -> tuple[Slice, ...]:
     return tuple(slices)
 
 
-def conclude(state: State, plan: Plan, launched: dict[FrameworkId, Unit]) -> None:
-    """Keep what a complete cycle found, and mark tasks whose kind of reason changed.
+def conclude(state: State, plan: Plan, launched: dict[FrameworkId, Unit], at: float) -> None:
+    """Keep what a complete cycle found, and tell those whose kind of reason changed.
 
     `launched` names, per framework, the last unit in its line that was placed in this cycle.
     """
-    before = state.findings.verdicts
     verdicts = {(one.framework, one.work): one.verdict for one in plan.passes}
     passed_over: dict[tuple[FrameworkId, TaskClass], int] = {}
     for key in verdicts:
@@ -81,11 +82,20 @@ def conclude(state: State, plan: Plan, launched: dict[FrameworkId, Unit]) -> Non
         skipped = bool(line) and behind is not None and line[0] < behind
         passed_over[key] = state.findings.passed_over.get(key, 0) + (1 if skipped else 0)
     admissible, limited = _admissible(state, verdicts)
-    old = state.findings
-    state.findings = Findings(verdicts, plan.standings, passed_over, admissible, limited)
-    _spread_news(state, before, old.admissible)
-    for framework, _ in verdicts:
-        state.touch_framework(framework)
+    before = state.findings
+    state.findings = Findings(verdicts, plan.standings, passed_over, admissible, limited, _kinds(state, verdicts))
+    _gather_news(state, before)
+    tell_news(state)
+    state.figures_changed(at)
+
+
+def tell_news(state: State) -> None:
+    """Mark tasks that were told something else before; what is too much at once follows with the next occasion."""
+    for task in list(state.news)[:MOST_NEWS]:
+        del state.news[task]
+        entry = state.entries.get(task)
+        if entry is not None and entry.told and entry.live is None and not entry.over:
+            state.do(PublishTask(task, urgent=False))
 
 
 def cut_short(plan: Plan) -> bool:
@@ -112,6 +122,10 @@ def kind(verdict: Verdict) -> Reason:
     return Reason.BEHIND
 
 
+def _hopeless(verdict: Verdict | None) -> bool:
+    return isinstance(verdict, Shortage) and verdict.never
+
+
 def _frameworks(state: State) -> Iterator[FrameworkView]:
     offered = state.offered_tasks()
     for framework in state.backlog.frameworks():
@@ -121,8 +135,7 @@ def _frameworks(state: State) -> Iterator[FrameworkView]:
         assert known is not None
         queues = state.backlog.queues(framework)
         if known.external:
-            outside = state.outside.get(framework)
-            if outside is None or not outside.subscribed or outside.suppressed:
+            if not state.listens(framework):
                 continue
             queues = _without(queues, offered)
         if not queues:
@@ -134,7 +147,8 @@ def _frameworks(state: State) -> Iterator[FrameworkView]:
             weight=known.weight,
             held=state.ledger.of_framework(framework),
             queues=queues,
-            placement=known.placement,
+            # An operator that is older than the definitions may not know a placement; its work goes on all the same.
+            placement=known.placement if known.placement in state.policy.placements else DEFAULT_PLACEMENT,
             external=known.external,
         )
 
@@ -161,6 +175,7 @@ def _admissible(
             (unit, queue.work)
             for framework in sorted(frameworks)
             for queue in state.backlog.queues(framework)
+            if not _hopeless(verdicts.get((framework, queue.work)))
             for unit in queue.units
         ]
         for unit, work in sorted(units, key=lambda pair: pair[0]):
@@ -171,15 +186,25 @@ def _admissible(
     return frozenset(admitted), frozenset(waiting)
 
 
-def _spread_news(
-    state: State, before: dict[tuple[FrameworkId, TaskClass], Verdict], admitted: frozenset[TaskId]
-) -> None:
-    news: list[TaskId] = sorted(admitted ^ state.findings.admissible)
-    for key, verdict in state.findings.verdicts.items():
-        old = before.get(key)
-        if old is not None and kind(old) is not kind(verdict):
-            news.extend(unit.task for unit in state.backlog.line(*key))
-    for task in news[:MOST_NEWS]:
-        entry = state.entries.get(task)
-        if entry is not None and entry.told and entry.live is None:
-            state.do(PublishTask(task, urgent=False))
+def _kinds(
+    state: State, verdicts: dict[tuple[FrameworkId, TaskClass], Verdict]
+) -> dict[tuple[FrameworkId, TaskClass], Reason]:
+    """The kind of reason that each waiting class has now."""
+    kinds: dict[tuple[FrameworkId, TaskClass], Reason] = {}
+    for framework in state.backlog.frameworks():
+        trouble = grantable(state, framework)
+        for queue in state.backlog.queues(framework):
+            key = (framework, queue.work)
+            if trouble is not None:
+                kinds[key] = trouble.reason
+            elif key in verdicts:
+                kinds[key] = kind(verdicts[key])
+    return kinds
+
+
+def _gather_news(state: State, before: Findings) -> None:
+    now = state.findings
+    for key, reason in now.kinds.items():
+        if before.kinds.get(key) is not reason:
+            state.news.update((unit.task, None) for unit in state.backlog.line(*key))
+    state.news.update((task, None) for task in sorted(before.admissible ^ now.admissible))

@@ -6,11 +6,13 @@ accounted for, so an old pod is never judged twice; and a pod's stamp says which
 but never saw is recognised.
 """
 
+from dataclasses import replace
+
 from entresol.engine.effects import DeletePod, PublishTask
 from entresol.engine.events import PodsListed
-from entresol.engine.lives import adopt, conclude, follow, key_of, let_go, lost, orphan
+from entresol.engine.lives import adopt, avoid, conclude, follow, key_of, let_go, lost, orphan
 from entresol.engine.state import Alarm, Entry, State
-from entresol.engine.waiting import finish, review
+from entresol.engine.waiting import FIRST_PAUSE, finish, review
 from entresol.model import tasks
 from entresol.model.identifiers import PodId, TaskId
 from entresol.model.tasks import Pod, Record, Task
@@ -32,6 +34,9 @@ def observe_task(state: State, task: Task, at: float) -> None:
         if entry.record.started is not None and task.deadline is not None:
             state.ring(entry.record.started + task.deadline, Alarm.DEADLINE, task.id)
         state.touch_framework(task.framework)
+        for pod in state.strays.pop(task.id, ()):
+            if pod in state.pods:
+                observe_pod(state, state.pods[pod], at)
     else:
         _update(state, entry, task, at)
     review(state, entry, at)
@@ -55,7 +60,13 @@ def lose_task(state: State, task: TaskId, at: float) -> None:
 
 def observe_pod(state: State, pod: Pod, at: float) -> None:
     """A pod of ours looks like this."""
+    if pod.owner is not None and pod.agent is None:
+        # Attempts are created on their agent; what claims to be one and has none is somebody's forgery.
+        return
     before = state.pods.get(pod.id)
+    if before is not None and before.owner is None and pod.owner is not None:
+        # A plain pod does not become an attempt because somebody writes an owner into it.
+        pod = replace(pod, owner=None, attempt=0, task=before.task)
     if before is not None and before.owner is not None and pod.owner is None:
         _released(state, before, at)
     state.pods[pod.id] = pod
@@ -71,6 +82,10 @@ def lose_pod(state: State, pod: PodId, at: float) -> None:
     if last is None:
         return
     task = last.owner or TaskId(pod)
+    if task in state.strays:
+        state.strays[task].discard(pod)
+        if not state.strays[task]:
+            del state.strays[task]
     entry = state.entries.get(task)
     # A plain pod is its own attempt even while the answer to its binding is still out.
     if entry is not None and entry.live is not None and (entry.live.pod == pod or last.owner is None):
@@ -101,6 +116,9 @@ def resume(state: State, at: float) -> None:
     for entry in list(state.entries.values()):
         if entry.live is None and not entry.over and entry.record.state in REMEMBERED and not _judged(entry):
             _missing(state, entry, at)
+        last = entry.record.last
+        if last is not None and last.state == tasks.DROPPED and last.agent is not None and entry.live is None:
+            avoid(state, entry, last.agent, at + 10 * FIRST_PAUSE)
         # Entries that were born before the world was whole have waited since now, as far as anyone can tell.
         entry.since = at
         review(state, entry, at)
@@ -118,7 +136,7 @@ def ring_orphan(state: State, pod: PodId, at: float) -> None:
     if last is None or last.owner is None or last.deleting or last.over:
         return
     entry = state.entries.get(last.owner)
-    if entry is None or entry.gone:
+    if entry is not None and entry.gone:
         state.do(DeletePod(last.id, last.name))
         state.ring(at + ORPHAN_PATIENCE, Alarm.ORPHAN, pod)
 
@@ -173,9 +191,9 @@ def _observe_attempt(state: State, pod: Pod, at: float) -> None:
     assert pod.owner is not None
     entry = state.entries.get(pod.owner)
     if entry is None:
+        # Its Task may be unknown because it cannot be read: ending it is the garbage collector's business.
         orphan(state, pod)
-        if state.synced and not pod.over:
-            state.ring(at + ORPHAN_PATIENCE, Alarm.ORPHAN, pod.id)
+        state.strays.setdefault(pod.owner, set()).add(pod.id)
     elif entry.live is not None and entry.live.number == pod.attempt:
         follow(state, entry, pod, at)
         if entry.gone:

@@ -13,19 +13,30 @@ A deletion that is merely asked for frees nothing: containers may run until thei
 from dataclasses import replace
 
 from entresol.engine import attempts
-from entresol.engine.effects import DeletePod, PublishTask
+from entresol.engine.effects import PublishTask
 from entresol.engine.ledger import Holding
 from entresol.engine.state import Alarm, Entry, Live, Pause, State
 from entresol.engine.tenants import default_of
-from entresol.engine.waiting import finish, pause, record_end, review, set_state, setback_pause
+from entresol.engine.waiting import (
+    SUSPENDED,
+    TOO_LONG,
+    end_if_due,
+    finish,
+    learn,
+    pause,
+    record_end,
+    review,
+    set_state,
+    setback_pause,
+    stop,
+)
 from entresol.model import tasks
 from entresol.model.identifiers import AgentId, TaskId
 from entresol.model.reasons import Reason
+from entresol.model.resources import Resources
 from entresol.model.tasks import Attempt, Charge, Phase, Pod
 from entresol.model.work import TaskClass
 
-SUSPENDED = "Suspended"
-TOO_LONG = "DeadlineExceeded"
 DOES_NOT_FIT = "AdmissionAddedTooMuch"
 
 
@@ -37,7 +48,7 @@ def key_of(task: TaskId, number: int) -> str:
 def begin(state: State, entry: Entry, agent: AgentId, charge: Charge, work: TaskClass) -> Live:
     """An agent is chosen: hold its room from now on."""
     number = 0 if entry.task.plain else entry.record.attempt + (0 if entry.unused else 1)
-    live = Live(number, agent, charge, work.demand, work.constraints.ports)
+    live = Live(number, agent, charge, work.demand, work.demand, work.constraints.ports)
     entry.live, entry.unused, entry.pause = live, False, None
     entry.record = replace(entry.record, attempt=number)
     _enter(state, entry, live)
@@ -50,8 +61,8 @@ def begin(state: State, entry: Entry, agent: AgentId, charge: Charge, work: Task
 def adopt(state: State, entry: Entry, pod: Pod, at: float) -> None:
     """A pod of this task turned up that we did not know of: after a restart, or before the answer to its create."""
     assert pod.agent is not None
-    charge = pod.charge or state.tenants.charge(entry.task.framework)
-    entry.live = Live(pod.attempt, pod.agent, charge, pod.demand, pod.ports)
+    charge = state.tenants.believed(pod.charge) or state.tenants.charge(entry.task.framework)
+    entry.live = Live(pod.attempt, pod.agent, charge, pod.demand, pod.demand, pod.ports)
     entry.unused, entry.pause, entry.told = False, None, True
     entry.record = replace(entry.record, attempt=max(entry.record.attempt, pod.attempt))
     follow(state, entry, pod, at)
@@ -69,10 +80,35 @@ def follow(state: State, entry: Entry, pod: Pod, at: float) -> None:
         conclude(state, entry, pod, at)
         return
     _enter(state, entry, live)
+    weigh(state, entry, pod.demand, at)
     _report_phase(state, entry, pod, at)
-    if not pod.deleting:
-        _end_if_due(state, live)
+    end_if_due(state, live)
     review(state, entry, at)
+
+
+def weigh(state: State, entry: Entry, really: Resources, at: float) -> None:
+    """The pod asks this much, after admission: if that is more than was decided, charge it and decide so from now on.
+
+    Where there is no room for it, or it passes the role's limit, the attempt is taken back, uncharged.
+    """
+    live = entry.live
+    assert live is not None
+    if live.weighed.covers(really):
+        return
+    grown = [name for name, amount in really if amount > live.weighed.get(name)]
+    live.weighed = live.weighed.peak(really)
+    live.held = live.held.peak(really)
+    _enter(state, entry, live)
+    learn(state, entry.namespace, entry.task.demand, really, at)
+    agent = state.cluster.get(live.agent)
+    if agent is None:
+        return
+    usage = state.ledger.usage(live.agent)
+    limit, held = state.tenants.role(live.charge.role).limit, state.ledger.of_role(live.charge.role)
+    passed = any(name in limit and held.get(name) > limit[name] for name in grown)
+    if passed or not agent.allocatable.covers(usage.ours + usage.foreign):
+        stop(state, entry, DOES_NOT_FIT)
+        state.do(PublishTask(entry.task.id))
 
 
 def conclude(state: State, entry: Entry, pod: Pod, at: float) -> None:
@@ -122,6 +158,12 @@ def refused(state: State, entry: Entry, why: Pause, at: float, *, unused: bool) 
     review(state, entry, at)
 
 
+def avoid(state: State, entry: Entry, agent: AgentId, until: float) -> None:
+    """Stay away from an agent that refused the task."""
+    entry.avoid[agent] = until
+    state.ring(until, Alarm.FORGIVE, entry.task.id)
+
+
 def let_go(state: State, entry: Entry, at: float) -> None:
     """The live attempt's pod is nobody's attempt any more: its room is the pod's own affair, the task may go on."""
     assert entry.live is not None
@@ -139,7 +181,7 @@ def orphan(state: State, pod: Pod) -> None:
         state.release(key)
     else:
         namespace = pod.name.partition("/")[0]
-        charge = pod.charge or state.tenants.charge(default_of(namespace))
+        charge = state.tenants.believed(pod.charge) or state.tenants.charge(default_of(namespace))
         state.hold(key, Holding(pod.agent, pod.demand, charge, pod.ports))
 
 
@@ -227,16 +269,6 @@ def _again(state: State, entry: Entry, ended: Attempt, at: float) -> None:
     seconds = setback_pause(entry.setbacks)
     if ended.state == tasks.DROPPED and ended.agent is not None:
         # The kubelet's own view of its room may lag behind ours; stay away for longer than the task itself pauses.
-        entry.avoid = (*entry.avoid, ended.agent)
-        state.ring(at + 10 * seconds, Alarm.FORGIVE, entry.task.id)
+        avoid(state, entry, ended.agent, at + 10 * seconds)
     pause(state, entry, Pause(Reason.BACKING_OFF, at + seconds, ended.reason))
     review(state, entry, at)
-
-
-def _end_if_due(state: State, live: Live) -> None:
-    assert live.pod is not None
-    if live.agent not in state.cluster:
-        # No kubelet is left to end it and confirm, so its grace would last for ever.
-        state.do(DeletePod(live.pod, live.name, grace=0))
-    elif live.doomed:
-        state.do(DeletePod(live.pod, live.name))

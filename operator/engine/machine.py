@@ -60,6 +60,8 @@ class Engine:
     @property
     def next_wakeup(self) -> float | None:
         """When a `Ticked` is due at the latest; None when nothing waits for time to pass."""
+        if self.recovering:
+            return None
         due = [when for when in (self.state.next_timer(), self.state.cluster.next_expiry()) if when is not None]
         return min(due, default=None)
 
@@ -135,16 +137,20 @@ class Engine:
         slices = cycle.planned(self.state, plan)
         self._offers = offers.make(self.state, slices, at, self._offers)
         if plan.final:
-            cycle.conclude(self.state, plan, self._launched)
+            cycle.conclude(self.state, plan, self._launched, at)
             self._answered = self._asked
             if cycle.cut_short(plan):
                 self.state.changed()
 
     def _ticked(self, at: float) -> None:
+        if self.recovering:
+            # Timers wait too: half a world would take a pod that was not listed yet for one that is not there.
+            return
         if self.state.cluster.expire(at):
             self.state.changed()
         for alarm, subject in self.state.rung(at):
             ring(self.state, alarm, subject, at)
+        cycle.tell_news(self.state)
 
     def _observe_work(
         self,

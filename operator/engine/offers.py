@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from entresol.allocator.plan import Slice
-from entresol.engine.commit import commit, obstacle
+from entresol.engine.commit import commit, obstacle, over_limit
 from entresol.engine.effects import Notify, Offer, Rejected, Rescind
 from entresol.engine.ledger import Holding
 from entresol.engine.state import Alarm, Filter, Outside, State
@@ -48,7 +48,9 @@ def make(state: State, slices: Iterable[Slice], at: float, number: int) -> int:
             bundles.setdefault((piece.framework, piece.agent), []).append(piece)
     for (framework, agent), pieces in bundles.items():
         amount = total(piece.work.demand for piece in pieces)
-        if not state.cluster.view(agent).free.covers(amount):
+        role = state.tenants.charge(framework).role
+        fits = state.cluster.view(agent).free.covers(amount) and not over_limit(state, role, amount)
+        if not fits or not state.listens(framework):
             state.changed()
             continue
         offer = Offer(OfferId(f"O{number}"), framework, agent, amount, at + state.offer_timeout)
@@ -187,6 +189,9 @@ def _flaw(state: State, framework: FrameworkId, answer: Answer) -> str:
 def _holds(state: State, offer: Offer) -> bool:
     agent = state.cluster.get(offer.agent)
     if agent is None or not agent.open or state.tenants.trouble(offer.framework) is not None:
+        return False
+    framework = state.tenants.framework(offer.framework)
+    if framework is None or not framework.external:
         return False
     usage = state.ledger.usage(agent.id)
     return agent.allocatable.covers(usage.ours + usage.foreign)

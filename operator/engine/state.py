@@ -23,6 +23,9 @@ from entresol.model.resources import Resources
 from entresol.model.tasks import TERMINAL, Charge, Pod, Record, Task
 from entresol.model.work import TaskClass
 
+FIGURES_PAUSE = 1.0
+"""Seconds for which changes of everybody's figures are gathered."""
+
 
 @dataclass(slots=True)
 class Live:
@@ -31,23 +34,27 @@ class Live:
     Attributes:
         number: of the attempt; zero for a plain pod.
         held: what the books hold for it: what was decided, or more if the pod asks more.
+        weighed: what the pod was already judged for; at first what was decided.
         pod: the pod's UID, once the create was answered or the pod was seen.
         name: the pod's `namespace/name`, once seen.
         acked: when the create was answered; a complete list begun later must hold the pod.
         seen: whether the pod was ever observed.
         doomed: why we are ending it ourselves, if we are: a word for the record.
+        deleted: whether its pod's deletion was asked for, and if so whether at once (grace 0).
     """
 
     number: int
     agent: AgentId
     charge: Charge
     held: Resources
+    weighed: Resources
     ports: tuple[HostPort, ...] = ()
     pod: PodId | None = None
     name: str = ""
     acked: float | None = None
     seen: bool = False
     doomed: str = ""
+    deleted: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +76,7 @@ class Entry:
         live: its running attempt; a task with one does not wait.
         pause: why it must not be launched just now.
         setbacks: ends in a row that were nobody's fault, for the exponential back-off.
-        avoid: agents that refused it, until `pause` or its after-effect ends.
+        avoid: agents that refused it, each with the time when it may be tried again.
         unused: the number in `record.attempt` was reserved but no pod of it exists, so it is used again.
         gone: the Task object is gone and only its last pod keeps the entry alive.
         told: whether anything was published about its waiting yet.
@@ -82,7 +89,7 @@ class Entry:
     live: Live | None = None
     pause: Pause | None = None
     setbacks: int = 0
-    avoid: tuple[AgentId, ...] = ()
+    avoid: dict[AgentId, float] = field(default_factory=dict)
     unused: bool = False
     gone: bool = False
     told: bool = False
@@ -111,6 +118,7 @@ class Alarm(Enum):
     OFFER = "an offer expires"
     REFUSAL = "a refusal's filter ends"
     NAMESPACE = "a namespace's quota may be tried again"
+    FIGURES = "everybody's figures are due"
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +148,7 @@ class Findings:
         passed_over: in how many cycles younger units of the framework were placed before the class.
         admissible: in roles with a limit, the waiting tasks that would stay within it, cumulatively and in order.
         limited: the roles that `admissible` was worked out for.
+        kinds: the kind of reason of every waiting class; tasks are told when it changes.
     """
 
     verdicts: dict[tuple[FrameworkId, TaskClass], Verdict] = field(default_factory=dict)
@@ -147,6 +156,7 @@ class Findings:
     passed_over: dict[tuple[FrameworkId, TaskClass], int] = field(default_factory=dict)
     admissible: frozenset[TaskId] = frozenset()
     limited: frozenset[RoleId] = frozenset()
+    kinds: dict[tuple[FrameworkId, TaskClass], Reason] = field(default_factory=dict)
 
 
 class State:
@@ -156,10 +166,12 @@ class State:
         synced: whether the whole cluster has been listed; nothing is granted and nothing published before.
         pods: our pods as last observed.
         by_agent: the tasks with a live attempt on each agent.
+        strays: pods whose Task is not known, by that Task.
         outside: external frameworks' schedulers.
         offers: outstanding offers, with the waiting tasks whose room they show.
         quota: per namespace, how long its quota rests, and how often it did in a row.
         surcharges: what admission adds to a demand in a namespace, learned from created pods.
+        news: waiting tasks that may have to be told another reason, in the order in which that was found.
         changes: counts what could allow a grant or change a reason; a cycle answers for the count it began with.
     """
 
@@ -174,15 +186,18 @@ class State:
         self.entries: dict[TaskId, Entry] = {}
         self.pods: dict[PodId, Pod] = {}
         self.by_agent: dict[AgentId, set[TaskId]] = {}
+        self.strays: dict[TaskId, set[PodId]] = {}
         self.outside: dict[FrameworkId, Outside] = {}
         self.offers: dict[OfferId, tuple[Offer, tuple[TaskId, ...]]] = {}
         self.quota: dict[str, tuple[float, int]] = {}
         self.surcharges: dict[tuple[str, Resources], Resources] = {}
         self.findings = Findings()
+        self.news: dict[TaskId, None] = {}
         self.changes = 0
         self._effects: list[Effect] = []
         self._timers: list[tuple[float, int, Alarm, str]] = []
         self._timer_count = 0
+        self._figures_due = False
         self._touched_roles: dict[RoleId, None] = {}
         self._touched_frameworks: dict[FrameworkId, None] = {}
 
@@ -196,6 +211,10 @@ class State:
 
     def drain(self) -> tuple[Effect, ...]:
         """All effects since the last time, the touched books' statuses once each."""
+        if not self.synced:
+            # Deeds and news of half a world are void; whose figures to write is still true when it is whole.
+            self._effects.clear()
+            return ()
         effects = (
             *self._effects,
             *(PublishFramework(framework) for framework in self._touched_frameworks),
@@ -204,7 +223,7 @@ class State:
         self._effects.clear()
         self._touched_frameworks.clear()
         self._touched_roles.clear()
-        return effects if self.synced else ()
+        return effects
 
     def hold(self, key: str, holding: Holding) -> None:
         """Enter or change a holding, and mark everything it shows in."""
@@ -223,6 +242,24 @@ class State:
         if holding is not None:
             self._touch(holding)
             self.changed()
+
+    def touch_all(self) -> None:
+        """Everybody's figures may have changed: shares are fractions of one cluster, entitlements depend on all."""
+        for framework in (*self.tenants.frameworks(), *self.ledger.by_framework()):
+            self.touch_framework(framework)
+        for role in (*self.tenants.roles(), *self.ledger.by_role()):
+            self.touch_role(role)
+
+    def figures_changed(self, at: float) -> None:
+        """Touch everybody soon; a burst of changes is one."""
+        if not self._figures_due:
+            self._figures_due = True
+            self.ring(at + FIGURES_PAUSE, Alarm.FIGURES, "")
+
+    def settle_figures(self) -> None:
+        """The pause is over."""
+        self._figures_due = False
+        self.touch_all()
 
     def touch_framework(self, framework: FrameworkId) -> None:
         """The framework's status may have changed."""
@@ -256,6 +293,11 @@ class State:
     def next_timer(self) -> float | None:
         """When the next timer runs out."""
         return self._timers[0][0] if self._timers else None
+
+    def listens(self, framework: FrameworkId) -> bool:
+        """Whether an external framework's scheduler wants offers now."""
+        outside = self.outside.get(framework)
+        return outside is not None and outside.subscribed and not outside.suppressed
 
     def offered_tasks(self) -> frozenset[TaskId]:
         """Waiting tasks whose room is on offer right now."""

@@ -97,6 +97,25 @@ class Tenants:
         known = self.framework(framework)
         return Charge(known.role if known else RoleId(namespace_of(framework)), framework)
 
+    def believed(self, stamp: Charge | None) -> Charge | None:
+        """A stamp as far as it can be believed of a pod that we did not see being launched.
+
+        Anybody who may edit a pod may write a stamp, so one that names a role which does not admit the namespace is
+        charged to the namespace's own role: nobody fills another's limit. Work that ran under a role from which access
+        was withdrawn is charged so too, but only after a restart.
+        """
+        if stamp is None:
+            return None
+        namespace = namespace_of(stamp.framework)
+        role = self._roles.get(stamp.role)
+        if stamp.role == namespace or (role is not None and self._admits(role, namespace)):
+            return stamp
+        return Charge(RoleId(namespace), stamp.framework)
+
+    def _admits(self, role: Role, namespace: str) -> bool:
+        known = self._namespaces.get(namespace)
+        return role.admission.admits(role.id, namespace, known.labels if known else {})
+
     def trouble(self, framework: FrameworkId) -> Waiting | None:
         """Why a framework may be granted nothing at all; None when it may."""
         known = self.framework(framework)
@@ -105,11 +124,8 @@ class Tenants:
         role = self._roles.get(known.role)
         if role is None and known.role != known.namespace:
             return Waiting(reason=Reason.ROLE_NOT_FOUND, detail=known.role)
-        if role is not None:
-            namespace = self._namespaces.get(known.namespace)
-            labels = namespace.labels if namespace else {}
-            if not role.admission.admits(role.id, known.namespace, labels):
-                return Waiting(reason=Reason.ROLE_NOT_ALLOWED, detail=known.role)
+        if role is not None and not self._admits(role, known.namespace):
+            return Waiting(reason=Reason.ROLE_NOT_ALLOWED, detail=known.role)
         if known.suspended:
             return Waiting(reason=Reason.FRAMEWORK_SUSPENDED, detail=framework.partition("/")[2])
         return None

@@ -5,10 +5,8 @@ from typing import assert_never
 from entresol.engine import intake, offers
 from entresol.engine.effects import Announce, DeleteTask, PublishTask, Unscheduled
 from entresol.engine.explain import why
-from entresol.engine.lives import TOO_LONG
 from entresol.engine.state import Alarm, Entry, State
-from entresol.engine.waiting import finish, review, stop
-from entresol.model import tasks
+from entresol.engine.waiting import review
 from entresol.model.identifiers import FrameworkId, OfferId, PodId, TaskId
 
 
@@ -21,6 +19,8 @@ def ring(state: State, alarm: Alarm, subject: str, at: float) -> None:
             offers.expire_filters(state, FrameworkId(subject), at)
         case Alarm.NAMESPACE:
             _namespace(state, subject, at)
+        case Alarm.FIGURES:
+            state.settle_figures()
         case Alarm.ORPHAN:
             intake.ring_orphan(state, PodId(subject), at)
         case Alarm.RETRY | Alarm.FORGIVE | Alarm.TELL | Alarm.DEADLINE | Alarm.EXPIRE:
@@ -32,15 +32,13 @@ def ring(state: State, alarm: Alarm, subject: str, at: float) -> None:
 
 
 def _about_task(state: State, alarm: Alarm, entry: Entry, at: float) -> None:
-    if alarm is Alarm.RETRY:
+    if alarm in (Alarm.RETRY, Alarm.DEADLINE):
         review(state, entry, at)
     elif alarm is Alarm.FORGIVE:
-        entry.avoid = ()
+        entry.avoid = {agent: until for agent, until in entry.avoid.items() if until > at}
         review(state, entry, at)
     elif alarm is Alarm.TELL:
         _tell(state, entry, at)
-    elif alarm is Alarm.DEADLINE:
-        _deadline(state, entry, at)
     elif entry.over and entry.task.ttl is not None and (entry.record.finished or 0.0) + entry.task.ttl <= at:
         state.do(DeleteTask(entry.task.id))
 
@@ -53,16 +51,6 @@ def _tell(state: State, entry: Entry, at: float) -> None:
     entry.told = True
     state.do(PublishTask(entry.task.id, urgent=False))
     state.do(Announce(entry.task.id, Unscheduled(waiting)))
-
-
-def _deadline(state: State, entry: Entry, at: float) -> None:
-    limit, started = entry.task.deadline, entry.record.started
-    if limit is None or started is None or entry.over or started + limit > at:
-        return
-    if entry.live is not None:
-        stop(state, entry, TOO_LONG)
-    else:
-        finish(state, entry, tasks.FAILED, "it ran longer than `activeDeadlineSeconds` allows", at)
 
 
 def _namespace(state: State, namespace: str, at: float) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from entresol.engine.backlog import Place
 from entresol.engine.effects import Announce, AttemptEnded, DeletePod, PublishTask
-from entresol.engine.state import Alarm, Entry, Pause, State
+from entresol.engine.state import Alarm, Entry, Live, Pause, State
 from entresol.model import tasks
 from entresol.model.identifiers import FrameworkId, TaskId
 from entresol.model.reasons import Reason, Waiting
@@ -21,6 +21,10 @@ FIRST_PAUSE = 1.0
 
 LONGEST_PAUSE = 300.0
 """Where the doubling stops, as the kubelet's own restart back-off does."""
+
+SUSPENDED = "Suspended"
+TOO_LONG = "DeadlineExceeded"
+"""Words for attempts that we end ourselves."""
 
 PATIENCE = 5.0
 """Seconds a task waits before anything is written about it (decisions.md 17)."""
@@ -55,9 +59,11 @@ def review(state: State, entry: Entry, at: float) -> None:
         _leave(state, entry)
     elif entry.live is not None:
         _leave(state, entry)
-        _stop_if_unwanted(state, entry)
+        _stop_if_unwanted(state, entry, at)
     elif entry.task.invalid and not entry.task.plain:
         finish(state, entry, tasks.ERROR, entry.task.invalid, at)
+    elif ran_too_long(entry, at):
+        finish(state, entry, tasks.FAILED, "it ran longer than `activeDeadlineSeconds` allows", at)
     else:
         _wait(state, entry, at)
 
@@ -99,7 +105,7 @@ def work_of(state: State, entry: Entry) -> TaskClass:
         demand=demand,
         constraints=entry.task.constraints,
         partition=framework.partition if framework else (),
-        avoid=entry.avoid,
+        avoid=tuple(sorted(entry.avoid)),
     )
 
 
@@ -140,6 +146,7 @@ def _wait(state: State, entry: Entry, at: float) -> None:
     if state.backlog.place(entry.task.id) != place:
         state.backlog.join(place)
         state.touch_framework(entry.task.framework)
+        state.news[entry.task.id] = None
         state.changed()
 
 
@@ -158,18 +165,43 @@ def _leave(state: State, entry: Entry) -> None:
         state.changed()
 
 
-def _stop_if_unwanted(state: State, entry: Entry) -> None:
-    if entry.task.suspended and not entry.task.plain:
-        stop(state, entry, "Suspended")
+def ran_too_long(entry: Entry, at: float) -> bool:
+    """Whether the time that all attempts together may take, from the first start on, is over."""
+    started, limit = entry.record.started, entry.task.deadline
+    return started is not None and limit is not None and started + limit <= at
+
+
+def _stop_if_unwanted(state: State, entry: Entry, at: float) -> None:
+    if ran_too_long(entry, at):
+        stop(state, entry, TOO_LONG)
+    elif entry.task.suspended and not entry.task.plain:
+        stop(state, entry, SUSPENDED)
 
 
 def stop(state: State, entry: Entry, why: str) -> None:
     """End the running attempt ourselves. A pod whose create is still under way is ended when it turns up."""
     live = entry.live
-    if live is None or live.doomed:
+    assert live is not None
+    if live.doomed:
+        # A limit on time is final, so it has the last word on why the attempt ended.
+        live.doomed = why if why == TOO_LONG else live.doomed
         return
     live.doomed = why
-    if live.pod is not None:
+    end_if_due(state, live)
+
+
+def end_if_due(state: State, live: Live) -> None:
+    """Ask once for the deletion of an attempt's pod, if it is to end and there is one."""
+    if live.pod is None or not live.number:
+        # A plain pod is ended by whoever made it, and on a lost node by Kubernetes' own garbage collector.
+        return
+    if live.agent not in state.cluster:
+        # No kubelet is left to end it and confirm, so its own grace would last for ever.
+        if live.deleted is not True:
+            live.deleted = True
+            state.do(DeletePod(live.pod, live.name, grace=0))
+    elif live.doomed and live.deleted is None:
+        live.deleted = False
         state.do(DeletePod(live.pod, live.name))
 
 

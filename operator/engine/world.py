@@ -3,12 +3,11 @@
 from typing import assert_never
 
 from entresol.engine import events
-from entresol.engine.effects import DeletePod, PublishTask
 from entresol.engine.ledger import Holding
 from entresol.engine.lives import reach
 from entresol.engine.offers import rescind_invalid
 from entresol.engine.state import State
-from entresol.engine.waiting import requeue
+from entresol.engine.waiting import end_if_due, requeue
 from entresol.model.agents import Agent
 from entresol.model.identifiers import AgentId, PodId
 from entresol.model.tasks import ForeignPod
@@ -34,7 +33,7 @@ def observe(state: State, event: Observed, at: float) -> None:
         case events.AgentObserved(agent=agent):
             _agent(state, agent, at)
         case events.AgentGone(id=agent_id):
-            _agent_gone(state, agent_id)
+            _agent_gone(state, agent_id, at)
         case events.ForeignObserved(pod=pod):
             _foreign(state, pod)
         case events.ForeignGone(id=pod_id):
@@ -58,22 +57,22 @@ def _agent(state: State, agent: Agent, at: float) -> None:
     if not state.cluster.observe(agent, at):
         return
     state.changed()
+    state.figures_changed(at)
     if before is None or before.ready != agent.ready:
         _reach_all(state, agent.id)
     rescind_invalid(state)
 
 
-def _agent_gone(state: State, agent: AgentId) -> None:
+def _agent_gone(state: State, agent: AgentId, at: float) -> None:
     if not state.cluster.remove(agent):
         return
     state.changed()
+    state.figures_changed(at)
     rescind_invalid(state)
     for task in sorted(state.by_agent.get(agent, ())):
-        entry = state.entries[task]
-        live = entry.live
-        # A plain pod is left to Kubernetes' own pod garbage collector, which knows its owner's wishes.
-        if live is not None and live.pod is not None and not entry.task.plain:
-            state.do(DeletePod(live.pod, live.name, grace=0))
+        live = state.entries[task].live
+        if live is not None:
+            end_if_due(state, live)
     _reach_all(state, agent)
 
 
@@ -97,6 +96,7 @@ def _framework(state: State, framework: Framework, at: float) -> None:
     if before == framework:
         return
     state.changed()
+    state.figures_changed(at)
     state.touch_framework(framework.id)
     state.touch_role(framework.role)
     rescind_invalid(state)
@@ -130,13 +130,5 @@ def _tenant(
             assert_never(event)
     if changed:
         state.changed()
+        state.figures_changed(at)
         rescind_invalid(state)
-        _tell_waiting(state)
-
-
-def _tell_waiting(state: State) -> None:
-    """Access came or went: tasks that were told why they wait may wait for another reason now."""
-    for place in state.backlog.places():
-        entry = state.entries[place.unit.task]
-        if entry.told:
-            state.do(PublishTask(entry.task.id, urgent=False))

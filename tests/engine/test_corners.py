@@ -326,6 +326,11 @@ def test_tasks_that_were_told_hear_when_access_comes_or_goes() -> None:
     story = Story.begin(NODE, MAIN, TaskObserved(task("t", cpu=9))).run().wait(5.0)
     story.forget()
     story.tell(RoleObserved(role("a", namespaces=("b",))))
+    story.run()
+    assert PublishTask(TaskId("t"), urgent=False) in story.effects
+    story.forget()
+    story.tell(RoleObserved(role("a", namespaces=("a",))))
+    story.run()
     assert PublishTask(TaskId("t"), urgent=False) in story.effects
 
 
