@@ -108,7 +108,7 @@ class Reflector(Generic[T]):
         return self._intake.holdings.records
 
     def age(self) -> float:
-        """Return the seconds since the last sign of life: an event, a bookmark or a page."""
+        """Return the seconds since the last sign of life: an event, a bookmark, a page or an opened watch."""
         return self._pace.clock() - self._heard_at
 
     async def run(self) -> NoReturn:
@@ -155,6 +155,7 @@ class Reflector(Generic[T]):
             if not isinstance(opened, AsyncIterator):
                 return self._unopened(opened)
             self.counts.watches += 1
+            self._heard_at = self._pace.clock()  # where nothing ever happens, bookmarks may not come either
             self.problem = ""
             try:
                 return await self._read(opened)

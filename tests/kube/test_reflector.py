@@ -12,6 +12,7 @@ from entresol.kube.connection import Connection
 from entresol.kube.pace import Backoff, Pace
 from entresol.kube.reflector import Reflector
 from entresol.kube.resources import ALL_TASKS, OUR_PODS, TASKS
+from entresol.kube.transport import Timeouts
 from entresol.kube.wire_kinds import Task
 from tests.support.fake_apiserver import FakeApiServer
 from tests.support.fake_faults import Cut, Refuse
@@ -216,3 +217,18 @@ def test_a_server_may_ask_for_a_longer_pause() -> None:
     backoff = Backoff(Pace(first=1.0, generator=Random(7)))
     assert backoff.next(at_least=30.0) == 30.0
     assert backoff.next(at_least=0.001) >= 1.0
+
+
+async def test_a_watch_that_could_be_opened_is_a_sign_of_life(server: FakeApiServer) -> None:
+    """Where nothing ever happens the server may send no bookmark for minutes; then only reopening tells."""
+    now = [0.0]
+    async with KubeClient(Connection(server.url), timeouts=Timeouts(silence=0.05)) as client:
+        reflector = Reflector(client, ALL_TASKS, Task, Recorder[Task](), Pace(first=0.01, clock=lambda: now[0]))
+        run: asyncio.Task[None] = asyncio.create_task(reflector.run())
+        await until(lambda: reflector.synced)
+        now[0] = 75.0
+        assert reflector.age() == 75.0
+        await until(lambda: reflector.age() == 0.0)
+        assert reflector.counts.lists == 1
+        run.cancel()
+        await asyncio.wait([run])
