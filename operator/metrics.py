@@ -13,7 +13,7 @@ a task, a pod or an offer: those come and go by the thousand, and a series lives
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.core import Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
@@ -22,6 +22,8 @@ from entresol.engine.status import Summary
 from entresol.model.resources import CPU, MEMORY, Resources
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
+
+disable_created_metrics()  # a second series for every counter, which says only when this process began
 
 GAUGE = "gauge"
 COUNTER = "counter"
