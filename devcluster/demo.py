@@ -1,6 +1,6 @@
 """`make demo`: a real Kubernetes control plane on this machine, shared by two frameworks, fairly, to the task.
 
-    python -m devcluster.demo [--keep]
+    python -m devcluster.demo [--keep] [--tasks N] [--name NAME]
 
 Starts etcd, kube-apiserver, kube-controller-manager and twenty simulated nodes; applies Entresol's kinds and
 `examples/two-frameworks` with kubectl; creates all Tasks, and only then starts the operator, so that nobody has a head
@@ -33,7 +33,6 @@ from devcluster.operator_process import OperatorProcess, attended
 from devcluster.options import Options
 from devcluster.paths import SOURCES
 
-NAME = "demo"
 NODES = 20
 EXAMPLE = SOURCES.parent / "examples" / "two-frameworks"
 ROLES = ("analytics", "training")
@@ -48,9 +47,10 @@ _DEADLINE_SECONDS = 300.0
 
 @dataclass(slots=True)
 class Demonstration:
-    """One run: the view it is shown in, and how long each phase took."""
+    """One run: the view it is shown in, the name of its cluster, and how long each phase took."""
 
     view: View
+    name: str
     tasks_each: int
     phases: list[tuple[str, float]] = field(default_factory=list)
     judge: Judge = field(default_factory=Judge)
@@ -77,7 +77,7 @@ class Demonstration:
             access.apply(EXAMPLE / "frameworks.yaml")
             for role in ROLES:
                 access.wait_for_service_account(role)
-        with self.phase(f"kubectl create: {self.wanted} Tasks, all before the operator starts"):
+        with self.phase(f"kubectl create: {self.wanted} Tasks, before the operator starts"):
             program = [sys.executable, str(EXAMPLE / "tasks.py"), "--tasks", str(self.tasks_each)]
             manifests = subprocess.run(program, capture_output=True, text=True, check=True).stdout
             access.kubectl("create", "--filename=-", stdin=manifests)
@@ -93,7 +93,7 @@ class Demonstration:
                 if sample.finished >= self.wanted:
                     break
                 time.sleep(max(0.0, _SAMPLE_SECONDS - (time.monotonic() - started - seconds)))
-        self.phases.append(("sharing", time.monotonic() - started))
+        self.phases.append(("shared until all was done", time.monotonic() - started))
 
     def conclude(self, access: Access) -> bool:
         """Look at every Task by a LIST of our own, and say what came out."""
@@ -102,14 +102,15 @@ class Demonstration:
         states = Counter(task.get("status", {}).get("state", "") for task in tasks)
         faults = self.judge.conclude(states, self.wanted)
         pods = sum(task.get("status", {}).get("attempt", 0) for task in tasks)
-        sharing = dict(self.phases)["sharing"]
+        sharing = dict(self.phases)["shared until all was done"]
         figures = [
+            *((label, f"{seconds:5.1f} s") for label, seconds in self.phases),
+            ("in all", f"{sum(seconds for _, seconds in self.phases):5.1f} s"),
             ("Tasks finished", f"{states[FINISHED]} of {self.wanted}"),
             ("pods bound", f"{pods}, {pods / sharing:.0f} a second"),
-            ("samples", f"{self.judge.samples}, {self.judge.judged} of them full and with both roles waiting"),
-            ("largest |held - entitled| in those", f"{self.judge.largest:.2f} tasks (must be less than 1)"),
-            *((f"  {label}", f"{seconds:5.1f} s") for label, seconds in self.phases),
-            ("seconds in all", f"{sum(seconds for _, seconds in self.phases):.1f}"),
+            ("samples", f"{self.judge.samples}"),
+            ("samples of a full cluster with both roles waiting", f"{self.judge.judged}"),
+            ("largest |held - entitled| in those, must be below 1", f"{self.judge.largest:.2f} tasks"),
         ]
         self.view.verdict(figures, faults)
         return not faults
@@ -119,28 +120,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demonstration and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m devcluster.demo", description=__doc__.splitlines()[0])
     parser.add_argument("--keep", action="store_true", help="leave the cluster and the operator running")
+    parser.add_argument("--name", default="demo", help="of the cluster, where several are kept (default: %(default)s)")
     parser.add_argument("--tasks", type=int, default=320, help="Tasks of each framework (default: %(default)s)")
     given = parser.parse_args(arguments)
     signal.signal(signal.SIGTERM, _interrupt)
-    demonstration = Demonstration(view(), given.tasks)
+    demonstration = Demonstration(view(), given.name, given.tasks)
     try:
         return _run_kept(demonstration) if given.keep else _run(demonstration)
     except KeyboardInterrupt:
         demonstration.view.say("interrupted; nothing is left behind")
         return 130
-    except DevclusterError as error:
-        print(error, file=sys.stderr)
+    except (DevclusterError, OSError) as error:  # OSError: somebody who should answer does not, also in time
+        print(f"the demonstration cannot go on: {error}", file=sys.stderr)
         return 1
 
 
 def _run(demonstration: Demonstration) -> int:
     """With a cluster that ends with us, whatever happens."""
     _build(demonstration.view)
-    cluster = Cluster(NAME)
+    cluster = Cluster(demonstration.name)
     operator = OperatorProcess(cluster)
     passed = False
     try:
-        with demonstration.phase("etcd, kube-apiserver, kube-controller-manager, kwok"):
+        with demonstration.phase("etcd, kube-apiserver, controller-manager, kwok"):
             cluster.start()
         demonstration.prepare(cluster, operator)
         with demonstration.phase("the operator starts"):
@@ -157,8 +159,8 @@ def _run(demonstration: Demonstration) -> int:
 def _run_kept(demonstration: Demonstration) -> int:
     """With a cluster that stays, unless we are interrupted before the end."""
     _build(demonstration.view)
-    with demonstration.phase("etcd, kube-apiserver, kube-controller-manager, kwok"):
-        record = detached.start(NAME, Options())
+    with demonstration.phase("etcd, kube-apiserver, controller-manager, kwok"):
+        record = detached.start(demonstration.name, Options())
     access = record.access()
     operator = OperatorProcess(access)
     try:
@@ -168,14 +170,14 @@ def _run_kept(demonstration: Demonstration) -> int:
         demonstration.watch(access, operator)
         passed = demonstration.conclude(access)
     except BaseException:
-        detached.stop(NAME)
+        detached.stop(record.name)
         raise
     say = demonstration.view.say
     say(f"\nIt goes on running. The operator: {operator.url}/state, its log: {operator.log}. Try:")
     say(f"  export KUBECONFIG={record.kubeconfig}")
     say(f"  {binaries.path('kubectl')} get frole,fw,etask --all-namespaces")
     say("Stop everything with:")
-    say(f"  {sys.executable} -m devcluster down --name {NAME}")
+    say(f"  {sys.executable} -m devcluster down --name {record.name}")
     return 0 if passed else 1
 
 

@@ -20,8 +20,11 @@ from rich.text import Text
 from devcluster.demo_judge import Judge, Sample, Tenant
 
 _QUIET_SECONDS = 2.0
-_BAR = 24
-_WIDE = 42
+_BAR = 16
+_LABEL = 54
+"""What a terminal shows fits 80 columns."""
+_COLUMNS = 38
+"""Width of one role's columns in the plain table."""
 
 
 class View(ABC):
@@ -74,7 +77,7 @@ class Plain(View):
         """What goes on, and how long it took."""
         started = time.monotonic()
         yield
-        self.say(f"{label:<52} {time.monotonic() - started:5.1f} s")
+        self.say(f"{label:<{_LABEL}} {time.monotonic() - started:5.1f} s")
 
     @contextmanager
     def table(self) -> Iterator[None]:
@@ -89,17 +92,14 @@ class Plain(View):
         self._next = seconds + _QUIET_SECONDS
         if not self._headed:
             self._headed = True
-            self.say(
-                "".join(
-                    ["\n  time"] + [f"   {one.name + f' (weight {one.weight})':<{_WIDE}}" for one in sample.tenants]
-                )
-            )
-            self.say(f"      {'   share    due   held/entitled  run  wait  ' * len(sample.tenants)} finished")
+            names = "".join(f"   {f'{one.name} (weight {one.weight})':<{_COLUMNS}}" for one in sample.tenants)
+            self.say(f"\n  time{names}")
+            self.say(f"      {'   share    due  held/entitled   run  wait' * len(sample.tenants)}  finished")
         columns = "".join(
-            f"   {one.share:5.1%} {one.entitlement:6.1%}   {one.held:4}/{one.entitled:<8.2f} {one.running:4}  {one.waiting:4}  "
+            f"   {one.share:5.1%} {one.entitlement:6.1%}   {one.held:3}/{one.entitled:<6.2f} {one.running:5} {one.waiting:5}"
             for one in sample.tenants
         )
-        self.say(f"{seconds:4.0f} s{columns} {sample.finished:4}/{wanted}")
+        self.say(f"{seconds:4.0f} s{columns}  {sample.finished:4}/{wanted}")
         for one in sample.tenants:
             if one.why and self._said.get(one.name) != one.why:
                 self._said[one.name] = one.why
@@ -109,7 +109,7 @@ class Plain(View):
         """The figures, and what was wrong."""
         self.say()
         for label, figure in lines:
-            self.say(f"{label:<34} {figure}")
+            self.say(f"{label:<{_LABEL}} {figure}")
         self.say()
         for fault in faults[:10]:
             self.say(f"WRONG: {fault}")
@@ -134,7 +134,7 @@ class Terminal(View):
         with self._console.status(f"{label} …", spinner="dots"):
             yield
         seconds = time.monotonic() - started
-        self._console.print(f" [green]✓[/] {label:<52} [dim]{seconds:5.1f} s[/]", highlight=False)
+        self._console.print(f" [green]✓[/] {label:<{_LABEL}} [dim]{seconds:5.1f} s[/]", highlight=False)
 
     @contextmanager
     def table(self) -> Iterator[None]:
@@ -150,11 +150,9 @@ class Terminal(View):
 
     def verdict(self, lines: Sequence[tuple[str, str]], faults: Sequence[str]) -> None:
         """The figures, and what was wrong."""
-        table = Table.grid(padding=(0, 2))
-        for label, figure in lines:
-            table.add_row(f"[dim]{label}[/]", figure)
         self._console.print()
-        self._console.print(table, highlight=False)
+        for label, figure in lines:
+            self._console.print(f"   [dim]{label:<{_LABEL - 1}}[/] {figure}", highlight=False)
         self._console.print()
         for fault in faults[:10]:
             self._console.print(f" [red]✗[/] {fault}", highlight=False)
@@ -163,31 +161,21 @@ class Terminal(View):
 
 
 def _picture(sample: Sample, judge: Judge, wanted: int, seconds: float) -> RenderableType:
-    table = Table(expand=False, border_style="dim", header_style="bold")
-    table.add_column("role", style="cyan", no_wrap=True)
-    table.add_column("weight", justify="right")
-    table.add_column("dominant share, and what is due", no_wrap=True)
-    table.add_column("held / entitled", justify="right", no_wrap=True)
-    table.add_column("off by", justify="right")
-    table.add_column("running", justify="right")
-    table.add_column("waiting", justify="right")
-    table.add_column("finished", justify="right")
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="bold")
+    table.add_column(" role", style="cyan", no_wrap=True)
+    table.add_column("share of the cluster", no_wrap=True)
+    for heading in ("due", "held/entitled", "run", "wait", "done"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for one in sample.tenants:
-        off = Text(f"{one.deviation:.2f}", style="green" if one.deviation < 1 else "yellow")
-        table.add_row(
-            one.name,
-            str(one.weight),
-            Group(_bar(one), Text(f"{one.share:6.1%} of {one.entitlement:.1%} due", style="dim")),
-            f"{one.held} / {one.entitled:.2f}",
-            off,
-            str(one.running),
-            str(one.waiting),
-            str(one.finished),
-        )
+        off = "green" if one.deviation < 1 else "yellow"
+        share = Text.assemble(_bar(one), f" {one.share:5.1%}")
+        held = Text(f"{one.held}/{one.entitled:.2f}", style=off)
+        figures = (str(one.running), str(one.waiting), str(one.finished))
+        table.add_row(f" {one.name} x{one.weight}", share, f"{one.entitlement:5.1%}", held, *figures)
     why = [Text.assemble((f" {one.name} ", "cyan"), ("waits: ", "dim"), one.why) for one in sample.tenants if one.why]
-    done = f" {seconds:4.0f} s   {sample.held} of {sample.places} places held   {sample.finished} of {wanted} Tasks finished"
-    proof = f"   {judge.judged} samples judged, {judge.largest:.2f} tasks off at most" if judge.judged else ""
-    return Group(table, *why, Text(done + proof, style="dim"))
+    done = f" {seconds:3.0f} s   {sample.held}/{sample.places} places held   {sample.finished}/{wanted} Tasks finished"
+    proof = f"   at most {judge.largest:.2f} tasks off" if judge.judged else ""
+    return Group(Text(), table, Text(), *why, Text(done + proof, style="bold"))
 
 
 def _bar(tenant: Tenant) -> Text:

@@ -18,6 +18,7 @@ import urllib3
 from devcluster import detached
 from devcluster.access import Access
 from devcluster.component import Component
+from devcluster.errors import DevclusterError
 from devcluster.paths import SOURCES
 from devcluster.waiting import wait_until
 
@@ -166,6 +167,7 @@ def attended(operator: OperatorProcess, record: detached.Record, seconds: float 
     """Start the operator in the background, for as long as the detached cluster of *record* runs.
 
     Raises:
+        DevclusterError: it ended instead.
         TimeoutError: it was not ready in time.
     """
     command = [sys.executable, "-m", "devcluster.operator_process", record.name]
@@ -173,7 +175,9 @@ def attended(operator: OperatorProcess, record: detached.Record, seconds: float 
         attendant = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True, cwd=SOURCES.parent
         )
-    wait_until(operator.answers, "readiness of the operator", seconds)
+    wait_until(lambda: operator.answers() or attendant.poll() is not None, "readiness of the operator", seconds)
+    if attendant.poll() is not None:
+        raise DevclusterError(f"the operator ended before it was ready; its log is {operator.log}")
     attendant.returncode = 0  # it is meant to outlive us: nobody will wait for it
 
 
