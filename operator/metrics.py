@@ -23,7 +23,8 @@ from entresol.model.resources import CPU, MEMORY, Resources
 
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 
-disable_created_metrics()  # a second series for every counter, which says only when this process began
+# They are a second series for every counter, which says only when this process began.
+disable_created_metrics()  # type: ignore[no-untyped-call]
 
 GAUGE = "gauge"
 COUNTER = "counter"

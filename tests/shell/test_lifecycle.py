@@ -19,7 +19,7 @@ from entresol.handlers.configuration import FINALIZER, NoMemory, NoProgress, Pat
 from entresol.handlers.lifecycle import Life, _words
 from entresol.kube.resources import EVENTS, FRAMEWORKS, PODS
 from entresol.runtime.driver import Driver
-from entresol.settings import Settings, SettingsError
+from entresol.settings import Listen, Settings, SettingsError, from_process
 from tests.shell.operating import FREE
 from tests.support import objects
 from tests.support.fake_cluster import FakeCluster
@@ -117,8 +117,6 @@ async def test_a_server_that_is_not_there_yet_is_waited_for(
 async def test_an_address_that_is_taken_ends_it(
     cluster: FakeCluster, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    from entresol.settings import Listen  # noqa: PLC0415
-
     port = int(cluster.url.rpartition(":")[2])
     settings = Settings(kubeconfig=kubeconfig(tmp_path, cluster.url), listen=Listen("127.0.0.1", port))
     process = Process(settings)
@@ -300,8 +298,6 @@ async def test_a_crash_point_kills_the_process_where_it_says(cluster: FakeCluste
 
 
 def test_settings_of_the_process_are_read_from_its_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    from entresol.settings import from_process  # noqa: PLC0415
-
     monkeypatch.setenv("ENTRESOL_EVENTS", "7")
     assert from_process().events == 7
     monkeypatch.setenv("ENTRESOL_EVENTS", "x")
