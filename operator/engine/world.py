@@ -71,8 +71,8 @@ def _agent_gone(state: State, agent: AgentId, at: float) -> None:
     rescind_invalid(state)
     for task in sorted(state.by_agent.get(agent, ())):
         live = state.entries[task].live
-        if live is not None:
-            end_if_due(state, live)
+        assert live is not None
+        end_if_due(state, live)
     _reach_all(state, agent)
 
 
