@@ -116,7 +116,10 @@ async def test_the_address_is_written_with_the_port_that_was_chosen(cluster: Fak
 
 
 async def test_an_operator_whose_engine_breaks_ends(cluster: FakeCluster, tmp_path: Path) -> None:
-    with pytest.raises(AssertionError, match="unhandled errors in a TaskGroup"):
+    async def broken() -> None:
         async with ready(cluster, tmp_path) as operator:
             operator.driver._dispatcher.dispatch(cast("Event", "nonsense"))
             await until(operator.run.done)
+
+    with pytest.raises(AssertionError, match="unhandled errors in a TaskGroup"):
+        await broken()
