@@ -117,6 +117,11 @@ CASES = {
         [claim("a", much(cpu=1), guarantee=resources(gpu=1, memory=80)), claim("b", much(cpu=1))],
         {"a": 0.5, "b": 0.5},
     ),
+    "a guarantee of something scarce mints no share of what is asked beside it": (
+        resources(cpu=90, gpu=4),
+        [claim("a", resources(cpu=90, gpu=1), guarantee=resources(gpu=1)), claim("b", much(cpu=1))],
+        {"a": 0.5, "b": 0.5},
+    ),
     "a guarantee does not lift a limit": (
         POOL,
         [claim("a", much(cpu=1), guarantee=resources(cpu=72), limit={"cpu": 9}), claim("b", much(cpu=1))],

@@ -105,6 +105,12 @@ def test_only_a_controlling_task_owns_a_pod(reference: Json, want: TaskId | None
     assert (found.task is None) == (want is not None)
 
 
+def test_an_attempt_that_nobody_bound_is_read_as_what_it_claims_to_be() -> None:
+    """Attempts are created on their agent, so the engine knows a pod like this for a forgery, and ignores it."""
+    found = pod({"name": pod_name("t", TASK_UID, 1), "ownerReferences": [OWNER], "annotations": STAMP})
+    assert (found.owner, found.attempt, found.agent, found.charge, found.task) == (TASK_UID, 1, None, None, None)
+
+
 ATTEMPTS: dict[str, tuple[str, Json, int]] = {
     "by its name": (pod_name("t", TASK_UID, 3), {}, 3),
     "by its name, whatever the annotation was changed to": (

@@ -81,6 +81,12 @@ class FakeCluster(FakeApiServer):
         held = self.object(PODS, namespace, name)
         await self._replace(_PODS, held, {**held, "status": {**held.get("status", {}), **status}})
 
+    async def amend(self, resource: Resource, namespace: str, name: str, **spec: Any) -> None:
+        """Change fields of an object's spec, as its author would."""
+        held = self.object(resource, namespace, name)
+        metadata = {**held["metadata"], "generation": held["metadata"]["generation"] + 1}
+        await self._replace(resource.path(), held, {**held, "metadata": metadata, "spec": {**held["spec"], **spec}})
+
     async def mark_deleted(self, resource: Resource, namespace: str, name: str) -> None:
         held = self.object(resource, namespace, name)
         metadata = {**held["metadata"], "deletionTimestamp": TIME}
