@@ -34,7 +34,7 @@ from entresol.kube.intake import Counts, Intake
 from entresol.kube.lines import LineSplitter
 from entresol.kube.pace import Backoff, Pace
 from entresol.kube.resources import Selection
-from entresol.kube.transport import StreamCutError
+from entresol.kube.transport import StreamCutError, StreamSilentError
 from entresol.kube.wire import Status
 
 PAGE_SIZE = 500
@@ -159,6 +159,12 @@ class Reflector(Generic[T]):
             self.problem = ""
             try:
                 return await self._read(opened)
+            except StreamSilentError as error:
+                # Nothing may have happened; opening the watch again tells a quiet kind from a dead connection.
+                if not self._version:
+                    return _End(_Ending.BROKEN, str(error))
+                self._backoff.reset()
+                return _End(_Ending.ENDED)
             except StreamCutError as error:
                 return _End(_Ending.BROKEN, str(error))
             except msgspec.DecodeError as error:

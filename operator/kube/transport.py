@@ -21,6 +21,7 @@ from aiohttp import (
     ClientTimeout,
     ConnectionTimeoutError,
     DummyCookieJar,
+    SocketTimeoutError,
     TCPConnector,
 )
 from yarl import URL
@@ -64,6 +65,10 @@ class Request:
 
 class StreamCutError(Exception):
     """A stream broke off in the middle, or fell silent."""
+
+
+class StreamSilentError(StreamCutError):
+    """A stream fell silent: a dead connection, or a kind of which there is no news."""
 
 
 class Transport:
@@ -150,6 +155,8 @@ async def _pieces(response: ClientResponse) -> AsyncIterator[bytes]:
     try:
         async for piece in response.content.iter_any():
             yield piece
+    except SocketTimeoutError as error:
+        raise StreamSilentError(_words(error)) from error
     except (ClientError, OSError) as error:
         raise StreamCutError(_words(error)) from error
 
