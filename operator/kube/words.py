@@ -1,4 +1,4 @@
-"""Reasons, ends and refusals in sentences for people. The only place where they are put into words.
+"""Reasons and ends in sentences for people. The only place where they are put into words.
 
 A sentence says what is the case, with the figures of the decision, and where its reader can change something, what.
 Each group of reasons is a closed type: a new reason fails type checking until somebody gives it words.
@@ -7,7 +7,6 @@ Each group of reasons is a closed type: a new reason fails type checking until s
 from collections.abc import Iterator
 from typing import Literal, TypeAlias, assert_never
 
-from entresol.engine.events import Refusal
 from entresol.kube.names import RUNTIME_FIELD
 from entresol.kube.times import format_time
 from entresol.model.constraints import Barrier, Exclusion
@@ -60,12 +59,6 @@ def attempt_sentence(attempt: Attempt) -> str:
     if attempt.state == FINISHED:
         return said
     return f"{said} It {'counts' if attempt.charged else 'does not count'} against `maxAttempts`."
-
-
-def refusal_sentence(refusal: Refusal, message: str = "") -> str:
-    """Why a launch was refused, with the server's own words where it gave some."""
-    said = _refused(refusal)
-    return f"{said}: {_clause(message)}." if _clause(message) else f"{said}."
 
 
 def _because(waiting: Waiting) -> str:
@@ -202,26 +195,6 @@ def _barrier(exclusion: Exclusion, count: int) -> str:
             return "declined by the framework lately"
         case _:
             assert_never(exclusion.barrier)
-
-
-def _refused(refusal: Refusal) -> str:
-    match refusal:
-        case Refusal.INVALID:
-            return "The API server does not accept the pod"
-        case Refusal.QUOTA:
-            return "A ResourceQuota of the namespace does not allow the pod"
-        case Refusal.FORBIDDEN:
-            return "Admission does not allow the pod"
-        case Refusal.TERMINATING:
-            return "The namespace is being deleted"
-        case Refusal.CONFLICT:
-            return "Another object has that name, or the pod is bound already or being deleted"
-        case Refusal.GONE:
-            return "The object is not there any more"
-        case Refusal.UNAVAILABLE:
-            return "The API server could not be asked"
-        case _:
-            assert_never(refusal)
 
 
 def _agents(count: int) -> str:

@@ -17,6 +17,7 @@ from entresol.runtime.throttle import Throttle
 TOO_MANY = 429
 UNAUTHORIZED = 401
 FORBIDDEN = 403
+SERVER_ERROR = 500
 TIMED_OUT = 504
 
 _BY_AUTHORIZER = re.compile('is forbidden: User "[^"]*" cannot ')
@@ -58,17 +59,20 @@ def code_of(outcome: Outcome) -> str:
 
 def is_passing(outcome: Outcome) -> bool:
     """Whether the trouble is not the object's, so that the same request may well succeed later."""
-    if not isinstance(outcome, Answer) or outcome.status >= 500 or outcome.status == UNAUTHORIZED:
+    if not isinstance(outcome, Answer) or outcome.status >= SERVER_ERROR or outcome.status == UNAUTHORIZED:
         return True
     return outcome.status == FORBIDDEN and _BY_AUTHORIZER.search(status_of(outcome).message) is not None
 
 
 def may_be_done(outcome: Outcome) -> bool:
-    """Whether a failed request may have been carried out all the same.
+    """Whether a failed request may have been carried out all the same, so that the object should be read.
 
-    A connection that broke after the request had left, or a server that gave up waiting for its own store, tells
-    nothing about the deed.
+    A connection that broke after the request had left, or a server in trouble of its own, tells nothing about the deed:
+    `etcdserver: request timed out` is a 500, and the write may be in the store.
     """
-    if isinstance(outcome, Answer):
-        return outcome.status == TIMED_OUT
-    return outcome.sent
+    return outcome.status >= SERVER_ERROR if isinstance(outcome, Answer) else outcome.sent
+
+
+def may_come_yet(outcome: Outcome) -> bool:
+    """Whether a failed request may even still be under way, so that not to find what it would do proves nothing."""
+    return outcome.status == TIMED_OUT if isinstance(outcome, Answer) else outcome.sent

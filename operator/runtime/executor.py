@@ -7,9 +7,9 @@ happen any more. What makes that possible:
   create that was carried out without our knowing is met by the next one as a 409, which is then read back: it is ours
   if the owner's UID and the attempt agree and it is not being deleted. A Binding carries the pod's UID, and a pod
   already bound to the intended agent is a success.
-* **What may have been done is read back, never guessed.** After a connection that broke in the middle, the object is
-  read. A pod that is not there yet may still be made by the request that was lost, so from then on only the server's
-  own word ends the deed, and until then the room stays taken in the books.
+* **What may have been done is read back, never guessed.** After a connection that broke in the middle, or a 5xx, the
+  object is read. A pod that is not there yet may still be made by a request that was lost or timed out, so from then on
+  only the server's own word ends the deed, and until then the room stays taken in the books.
 * **Order per object.** Deeds on one object wait for one another; different objects do not.
 
 Deletions have no outcome event: that the object is gone is seen by the watch. They are repeated until the server says

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from enum import Enum
 from http import HTTPStatus
 
 import msgspec
@@ -19,7 +20,7 @@ from entresol.kube.wire_kinds import Task as TaskRecord
 from entresol.kube.wire_pod import Pod as PodRecord
 from entresol.model.identifiers import PodId, TaskId
 from entresol.model.resources import Resources
-from entresol.runtime.courier import Courier, is_passing, may_be_done
+from entresol.runtime.courier import Courier, is_passing, may_be_done, may_come_yet
 from entresol.runtime.crash import AFTER_BIND, AFTER_CREATE, BEFORE_CREATE, Crash
 from entresol.runtime.kinds import name_of
 from entresol.runtime.records import Records
@@ -28,10 +29,20 @@ from entresol.runtime.refusals import Refused, refusal_of
 CALM_TRIES = 5
 """So many tries that certainly did nothing, and the engine decides anew: by now the world has moved on."""
 
+_OF_STATUS = frozenset((Refusal.INVALID, Refusal.CONFLICT))
+"""Refusals that would be a verdict on the pod, or on its name, if they were not about a status."""
+
 _pod = msgspec.json.Decoder(PodRecord)
 
-Verdict = PodRecord | Refused | None
-"""The pod as it is after the deed, why the deed will not happen, or nothing that is certain."""
+
+class Reading(Enum):
+    """What reading an object tells of a deed on it, when it does not tell its end."""
+
+    NOT_DONE = "the server's own word: nothing was done so far"
+
+
+Verdict = PodRecord | Refused | Reading | None
+"""The pod as it is after the deed, why the deed will not happen, that it was not done, or nothing that is certain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +76,9 @@ class Launches:
         if task is None:
             return LaunchRefused(deed.task, deed.attempt, Refusal.GONE, "the Task is gone")
         if deed.record_first and (refused := await desk.record(deed.task)) is not None:
-            return LaunchRefused(deed.task, deed.attempt, refused.refusal, refused.words)
+            # What is wrong with a status says nothing about the pod: the deed was not even tried.
+            about = Refusal.UNAVAILABLE if refused.refusal in _OF_STATUS else refused.refusal
+            return LaunchRefused(deed.task, deed.attempt, about, refused.words)
         namespace, body = task.metadata.namespace, pod_body(task, deed.attempt, deed.agent, deed.charge)
         name = pod_name(task.metadata.name, task.metadata.uid, deed.attempt)
         desk.crash(BEFORE_CREATE)
@@ -83,7 +96,7 @@ class Launches:
         verdict = await self._settle("create", lambda: desk.client.create_pod(namespace, body), judge)
         if isinstance(verdict, Refused):
             return LaunchRefused(deed.task, deed.attempt, verdict.refusal, verdict.words)
-        desk.pods.put(verdict)  # so that it can be deleted by name before the watch has shown it
+        desk.pods.made(verdict)  # so that it can be deleted by name before the watch has shown it
         return Launched(deed.task, deed.attempt, PodId(verdict.metadata.uid), _demand(verdict))
 
     async def bind(self, deed: BindPod) -> Launched | LaunchRefused:
@@ -113,15 +126,16 @@ class Launches:
     ) -> PodRecord | Refused:
         """Repeat a deed until its end is certain."""
         backoff = Backoff(self._desk.pace)
-        doubtful, tries = False, 0
+        doubtful, under_way, tries = False, False, 0
         while True:
             outcome = await self._desk.courier.send(verb, send)
-            doubtful = doubtful or may_be_done(outcome)
             verdict = await judge(outcome)
-            if verdict is not None:
+            if isinstance(verdict, PodRecord | Refused):
                 return verdict
+            under_way = under_way or may_come_yet(outcome)
+            doubtful = verdict is not Reading.NOT_DONE and (doubtful or may_be_done(outcome))
             tries += 1
-            if tries >= CALM_TRIES and not doubtful:
+            if tries >= CALM_TRIES and not doubtful and not under_way:
                 return Refused(Refusal.UNAVAILABLE, refusal_of(outcome, missing=Refusal.GONE).words)
             await self._desk.pace.sleep(backoff.next())
 
@@ -129,7 +143,7 @@ class Launches:
         """See whose pod has the name. The name tells the attempt, so the owner's UID settles it."""
         pod = await self._read(namespace, name)
         if not isinstance(pod, PodRecord):
-            return None  # not there, or not to be known now: the create is sent again
+            return None if pod is None else Reading.NOT_DONE  # either way the create is sent again
         ours = any(owner.uid == task and owner.controller for owner in pod.metadata.owner_references)
         if ours and not pod.metadata.deletion_timestamp:
             return pod
@@ -151,7 +165,7 @@ class Launches:
             return pod
         if pod.spec.node_name:
             return Refused(Refusal.CONFLICT, f"the pod is bound to {pod.spec.node_name}")
-        return None
+        return Reading.NOT_DONE
 
     async def _read(self, namespace: str, name: str) -> PodRecord | Refused | None:
         """The pod of this name; Refused when there is none, None when that cannot be known now."""

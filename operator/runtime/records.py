@@ -14,6 +14,9 @@ from typing import Generic
 
 from entresol.kube.holdings import T
 
+REMEMBERED = 4096
+"""So many objects that are gone are remembered; the answer to a create comes within seconds of the watch's news."""
+
 
 class Records(Generic[T]):
     """One kind's newest records."""
@@ -21,6 +24,7 @@ class Records(Generic[T]):
     def __init__(self, key: Callable[[T], str]) -> None:
         self._key = key
         self._records: dict[str, T] = {}
+        self._gone: dict[str, None] = {}  # UIDs, the longest gone first
 
     def get(self, key: str) -> T | None:
         """The newest record of an object; None when it is not there."""
@@ -43,8 +47,16 @@ class Records(Generic[T]):
         if held is not None and held.metadata.uid == record.metadata.uid:
             self.put(record)
 
+    def made(self, record: T) -> None:
+        """A create was answered with this record. The watch may have told the object's whole life already."""
+        if record.metadata.uid not in self._gone:
+            self.put(record)
+
     def drop(self, record: T) -> None:
         """An object is gone."""
+        self._gone[record.metadata.uid] = None
+        if len(self._gone) > REMEMBERED:
+            del self._gone[next(iter(self._gone))]
         key = self._key(record)
         held = self._records.get(key)
         if held is not None and held.metadata.uid == record.metadata.uid:

@@ -6,8 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entresol.engine.events import Refusal
-from entresol.kube.words import attempt_sentence, refusal_sentence, waiting_sentence
+from entresol.kube.words import attempt_sentence, waiting_sentence
 from entresol.model.constraints import Barrier, Exclusion
 from entresol.model.identifiers import AgentId, FrameworkId
 from entresol.model.reasons import Reason, Shortage, Turn, Waiting
@@ -192,14 +191,3 @@ ATTEMPTS: dict[str, tuple[Attempt, str]] = {
 @pytest.mark.parametrize(("attempt", "want"), ATTEMPTS.values(), ids=ATTEMPTS.keys())
 def test_how_an_attempt_ended(attempt: Attempt, want: str) -> None:
     assert attempt_sentence(attempt) == want
-
-
-@pytest.mark.parametrize("refusal", Refusal, ids=lambda refusal: refusal.value)
-def test_every_refusal_has_words(refusal: Refusal) -> None:
-    plain, quoted = refusal_sentence(refusal), refusal_sentence(refusal, " said\nthe server. ")
-    assert is_sentence(plain)
-    assert quoted == f"{plain[:-1]}: said the server."
-
-
-def test_no_two_refusals_have_the_same_words() -> None:
-    assert len({refusal_sentence(refusal) for refusal in Refusal}) == len(Refusal)

@@ -166,6 +166,28 @@ async def test_a_create_is_read_back_before_it_is_repeated(bench: Bench) -> None
     assert [deed for deed, _ in bench.cluster.deeds] == ["create", "get"]
 
 
+async def test_a_create_that_was_done_by_a_server_that_failed_is_recognised(bench: Bench) -> None:
+    """A 500 may hide a write that reached the store; it is read back although the server answered."""
+    task = await bench.make_task()
+    bench.cluster.trouble("create", Refuse(500, "InternalError", "etcdserver: request timed out"))
+    owned = [{"kind": "Task", "uid": task, "controller": True}]
+    await bench.cluster.make(objects.pod(pod_name("one", task, 1), "team", ownerReferences=owned))
+    (outcome,) = await bench.end(create(task))
+    assert isinstance(outcome, Launched)
+    assert [deed for deed, _ in bench.cluster.deeds] == ["create", "get"]
+
+
+async def test_a_failing_server_is_not_believed_before_it_could_be_read(bench: Bench) -> None:
+    """The tries are used up, but none of its 500s could be read back until then."""
+    task = await bench.make_task()
+    bench.cluster.trouble("create", *(Refuse(500),) * CALM_TRIES, NO_RIGHT, Refuse(500))
+    bench.cluster.trouble("get", *(Refuse(503),) * CALM_TRIES)
+    (outcome,) = await bench.end(create(task))
+    assert isinstance(outcome, LaunchRefused)
+    assert outcome.refusal is Refusal.UNAVAILABLE
+    assert (bench.cluster.count("create"), bench.cluster.count("get")) == (CALM_TRIES + 2, CALM_TRIES + 1)
+
+
 async def test_a_create_whose_reading_fails_too_is_repeated(bench: Bench) -> None:
     task = await bench.make_task()
     bench.cluster.trouble("create", LOST_AFTER)
@@ -213,6 +235,27 @@ async def test_a_second_attempt_is_recorded_before_its_pod_is_made(bench: Bench)
     task = await bench.make_task()
     await bench.end(create(task, 2, record_first=True))
     assert bench.places == ["record", "before-create", "after-create"]
+
+
+STATUSES: dict[str, tuple[Refusal, Refusal]] = {
+    "a status that is not accepted is no verdict on the pod": (Refusal.INVALID, Refusal.UNAVAILABLE),
+    "nor is one that others keep changing": (Refusal.CONFLICT, Refusal.UNAVAILABLE),
+    "a Task that is gone is gone": (Refusal.GONE, Refusal.GONE),
+    "a right that is missing stays missing": (Refusal.FORBIDDEN, Refusal.FORBIDDEN),
+}
+
+
+@pytest.mark.parametrize(("refusal", "want"), STATUSES.values(), ids=STATUSES)
+async def test_a_second_attempt_that_cannot_be_recorded_is_not_made(
+    bench: Bench, refusal: Refusal, want: Refusal
+) -> None:
+    async def record(_: TaskId) -> Refused | None:
+        return Refused(refusal, "status: no")
+
+    task = await bench.make_task()
+    launches = Launches(replace(bench.desk, record=record))
+    assert await launches.create(create(task, 2, record_first=True)) == LaunchRefused(task, 2, want, "status: no")
+    assert bench.cluster.deeds == []
 
 
 async def test_what_admission_adds_is_reported(bench: Bench) -> None:

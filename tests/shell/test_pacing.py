@@ -10,7 +10,7 @@ from entresol.runtime.agenda import Agenda, Name, Sort
 from entresol.runtime.budget import TokenBucket
 from entresol.runtime.clock import Clock
 from entresol.runtime.kinds import uid_of
-from entresol.runtime.records import Records
+from entresol.runtime.records import REMEMBERED, Records
 from entresol.runtime.throttle import Throttle
 
 
@@ -275,6 +275,26 @@ def test_what_is_gone_does_not_come_back_by_an_answer() -> None:
     records.drop(record("6"))
     records.learn(record("7"))
     assert records.get("u") is None
+
+
+def test_what_came_and_went_before_its_create_was_answered_does_not_stay() -> None:
+    records = Records[Task](uid_of)
+    records.made(record("4", uid="other"))
+    assert records.get("other") == record("4", uid="other")
+    records.put(record("5"))
+    records.drop(record("6"))
+    records.made(record("5"))
+    assert records.get("u") is None
+
+
+def test_only_so_many_that_are_gone_are_remembered() -> None:
+    records = Records[Task](uid_of)
+    records.drop(record("1", uid="first"))
+    for number in range(REMEMBERED):
+        records.drop(record("1", uid=f"u{number}"))
+    records.made(record("1", uid="first"))
+    records.made(record("1", uid="u0"))
+    assert [one.metadata.uid for one in records] == ["first"]
 
 
 def test_a_namesake_is_another_object() -> None:
