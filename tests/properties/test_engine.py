@@ -22,9 +22,10 @@ from entresol.engine.events import Event, Refusal
 from entresol.engine.invariants import violations
 from entresol.engine.machine import Engine
 from entresol.model import tasks
-from entresol.model.identifiers import AgentId, PodId, TaskId
+from entresol.model.identifiers import AgentId, PodId, RoleId, TaskId
 from entresol.model.resources import Resources
 from entresol.model.tasks import Ending, Phase, Pod, Record, Task
+from entresol.model.tenants import Role
 from tests.engine.story import POLICY, agent, framework, plain, role, task
 
 AGENTS = ("n0", "n1", "n2")
@@ -39,6 +40,9 @@ class Cluster:
     tasks: dict[TaskId, Task]
     records: dict[TaskId, Record]
     pods: dict[str, Pod]
+    suspended: dict[str, bool]
+    limit: int = 3000
+    access: bool = True
     uids: int = 0
 
 
@@ -47,7 +51,7 @@ class EngineMachine(RuleBasedStateMachine):
 
     @initialize(cpu=st.integers(2, 4))
     def begin(self, cpu: int) -> None:
-        self.cluster = Cluster(dict.fromkeys(AGENTS, cpu), {}, {}, {})
+        self.cluster = Cluster(dict.fromkeys(AGENTS, cpu), {}, {}, {}, dict.fromkeys(FRAMEWORKS, False))
         self.at = 0.0
         self.names = 0
         self.over: dict[TaskId, str] = {}
@@ -67,14 +71,22 @@ class EngineMachine(RuleBasedStateMachine):
         cluster = self.cluster
         for name, cpu in cluster.agents.items():
             self.tell(events.AgentObserved(agent(name, cpu)))
-        for name in FRAMEWORKS:
-            self.tell(events.FrameworkObserved(framework(name)))
-        self.tell(events.RoleObserved(role("b", weight=2, limit={"cpu": 3000})))
+        for name, suspended in cluster.suspended.items():
+            self.tell(events.FrameworkObserved(framework(name, suspended=suspended)))
+        self.tell(events.RoleObserved(self.role_b()))
         for known in cluster.tasks.values():
             self.tell(events.TaskObserved(replace(known, record=cluster.records.get(known.id, Record()))))
         for pod in cluster.pods.values():
             self.tell(events.PodObserved(pod))
+        # Lists take their time, and the dispatcher ticks meanwhile.
+        self.at += 0.5
+        self.tell(events.Ticked())
         self.tell(events.Synced())
+
+    def role_b(self) -> Role:
+        """The role with an object, as its author has it now."""
+        admitted = "b" if self.cluster.access else "nobody"
+        return role("b", weight=2, limit={"cpu": self.cluster.limit}, namespaces=(admitted,))
 
     def tell(self, event: Event) -> None:
         for effect in self.engine.handle(event, self.at):
@@ -118,6 +130,16 @@ class EngineMachine(RuleBasedStateMachine):
     @rule(data=st.data())
     def a_task_is_deleted(self, data: st.DataObject) -> None:
         self.remove_task(data.draw(st.sampled_from(sorted(self.cluster.tasks))))
+
+    @rule(name=st.sampled_from(FRAMEWORKS))
+    def a_framework_is_suspended_or_resumed(self, name: str) -> None:
+        suspended = self.cluster.suspended[name] = not self.cluster.suspended[name]
+        self.news.append(events.FrameworkObserved(framework(name, suspended=suspended)))
+
+    @rule(cpu=st.sampled_from((1000, 2000, 3000)), access=st.booleans())
+    def a_role_changes(self, cpu: int, access: bool) -> None:
+        self.cluster.limit, self.cluster.access = cpu, access
+        self.news.append(events.RoleObserved(self.role_b()))
 
     @rule(name=st.sampled_from(AGENTS), cpu=st.integers(2, 4))
     def a_node_goes_or_comes(self, name: str, cpu: int) -> None:
@@ -186,12 +208,18 @@ class EngineMachine(RuleBasedStateMachine):
     @rule()
     def a_part_of_the_plan_is_committed(self) -> None:
         before = {name: self.ours(name) for name in AGENTS}
+        tenants, ledger = self.engine.state.tenants, self.engine.state.ledger
+        held = ledger.of_role(RoleId("b")).get("cpu")
+        barred = {name: ledger.of_framework(name) for name in tenants.frameworks() if tenants.trouble(name) is not None}
         self.tell(self.plans.popleft())
         for view in self.engine.state.cluster.views():
             usage = self.engine.state.ledger.usage(view.agent.id)
             if usage.ours != before[view.agent.id]:
                 assert view.agent.allocatable.covers(usage.ours), f"{view.agent.id} was given more than it has"
-        assert self.engine.state.ledger.of_role(role("b").id).get("cpu") <= 3000
+        # A limit that was lowered below what is held ends nothing; it only lets nothing be added.
+        assert ledger.of_role(RoleId("b")).get("cpu") <= max(held, tenants.role(RoleId("b")).limit["cpu"])
+        for name, had in barred.items():
+            assert ledger.of_framework(name) == had, f"{name} was granted something"
 
     @precondition(lambda self: self.deeds)
     @rule(how=st.sampled_from(("done", "done", "done", "unavailable", "quota", "invalid", "answer late")))
@@ -342,11 +370,13 @@ class EngineMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Left alone, everything comes to rest, and what is published is what is true."""
         if hasattr(self, "engine"):
+            self.tell(events.Ticked())
             self.settle()
             assert not self.engine.wants_cycle
             assert not self.news
             assert not self.deeds
             self.nothing_true_stays_untold()
+            self.nothing_runs_longer_than_it_may()
 
     def settle(self) -> None:
         """Let the operator work until it has nothing to do."""
@@ -369,6 +399,13 @@ class EngineMachine(RuleBasedStateMachine):
             untold = entry.record.state in {"", tasks.PENDING} and not entry.record.attempt
             if name in self.cluster.tasks and not untold:
                 assert self.cluster.records.get(name) == entry.record, f"{name} is published as something else"
+
+    def nothing_runs_longer_than_it_may(self) -> None:
+        """Whatever happened on the way, a Task whose time is over has ended, or is being ended."""
+        for name, entry in self.engine.state.entries.items():
+            started, deadline = entry.record.started, entry.task.deadline
+            if started is not None and deadline is not None and started + deadline <= self.at and not entry.gone:
+                assert entry.over or (entry.live is not None and entry.live.doomed), f"{name} has no end"
 
 
 EngineMachine.TestCase.settings = settings(
