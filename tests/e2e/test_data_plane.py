@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from devcluster.api import ApiError
 from devcluster.cluster import Cluster
 from devcluster.options import Options
 from entresol.kube.answers import Answer, Outcome, status_of
@@ -108,7 +109,16 @@ def told(recorder: Recorder[T]) -> dict[str, str]:
 
 async def agree(cluster: Cluster, path: str, recorder: Recorder[T]) -> None:
     """Wait until what the listener was told adds up to an independent LIST."""
-    await until(lambda: told(recorder) == versions(cluster, path), deadline=60.0)
+
+    def equal() -> bool:
+        try:
+            return told(recorder) == versions(cluster, path)
+        except ApiError as error:  # "storage is (re)initializing": it has just started
+            if error.status != 429:
+                raise
+            return False
+
+    await until(equal, deadline=60.0)
 
 
 async def test_a_list_is_streamed_and_followed(plane: Cluster, connection: Connection, namespace: str) -> None:
