@@ -1,101 +1,30 @@
 """Launches end in one certain outcome, whatever the server does."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
-from entresol.engine.effects import BindPod, CreatePod, DeletePod, DeleteTask
-from entresol.engine.events import Event, Launched, LaunchRefused, Refusal
-from entresol.kube.client import KubeClient
-from entresol.kube.connection import Connection
+from entresol.engine.effects import BindPod, DeleteTask
+from entresol.engine.events import Launched, LaunchRefused, Refusal
 from entresol.kube.names import pod_name
-from entresol.kube.pace import Pace
-from entresol.kube.resources import PODS, TASKS
-from entresol.kube.transport import Timeouts
+from entresol.kube.resources import PODS
 from entresol.kube.wire_kinds import Task
-from entresol.kube.wire_pod import Pod
 from entresol.metrics import Metrics
-from entresol.model.identifiers import AgentId, FrameworkId, PodId, RoleId, TaskId
+from entresol.model.identifiers import PodId, TaskId
 from entresol.model.resources import Resources
-from entresol.model.tasks import Charge
 from entresol.runtime.courier import Courier
 from entresol.runtime.deletions import Deletions
-from entresol.runtime.executor import Deed, Executor
-from entresol.runtime.kinds import uid_of
-from entresol.runtime.launches import CALM_TRIES, Desk, Launches
-from entresol.runtime.records import Records
+from entresol.runtime.executor import Executor
+from entresol.runtime.launches import CALM_TRIES, Launches
 from entresol.runtime.refusals import Refused
 from entresol.runtime.throttle import Throttle
+from tests.shell.executing import CHARGE, LOST_AFTER, LOST_BEFORE, N1, Bench, create
 from tests.shell.operating import empty_picture
 from tests.support import objects
 from tests.support.decoded import decoded
-from tests.support.fake_cluster import FakeCluster
-from tests.support.fake_faults import Drop, Ending, Fault, Refuse
+from tests.support.fake_faults import Fault, Refuse
 from tests.support.recorder import until
-
-CHARGE = Charge(RoleId("team"), FrameworkId("team/batch"))
-N1 = AgentId("n1")
-LOST_BEFORE = Drop(Ending.RESET)
-LOST_AFTER = Drop(Ending.RESET, after_doing=True)
-
-
-@dataclass
-class Bench:
-    """An executor with nothing around it. Pauses end at once and are counted."""
-
-    cluster: FakeCluster
-    executor: Executor
-    desk: Desk
-    outcomes: list[Event]
-    pauses: list[float]
-    places: list[str]
-
-    async def end(self, *deeds: Deed) -> list[Event]:
-        """Submit deeds, and wait until all are at their end."""
-        for deed in deeds:
-            self.executor.submit(deed)
-        await until(lambda: self.executor.busy == 0)
-        return self.outcomes
-
-    async def make_task(self, name: str = "one") -> TaskId:
-        made = await self.cluster.make(objects.task(name, "team", framework="batch"))
-        self.desk.tasks.put(decoded(Task, made))
-        return TaskId(made["metadata"]["uid"])
-
-    async def make_pod(self, name: str = "web") -> TaskId:
-        made = await self.cluster.make(objects.pod(name, "team"))
-        self.desk.pods.put(decoded(Pod, made))
-        return TaskId(made["metadata"]["uid"])
-
-
-@pytest.fixture
-async def bench(cluster: FakeCluster) -> AsyncIterator[Bench]:
-    pauses: list[float] = []
-    places: list[str] = []
-    outcomes: list[Event] = []
-
-    async def sleep(seconds: float) -> None:
-        pauses.append(seconds)
-        await asyncio.sleep(0)
-
-    async def record(_: TaskId) -> Refused | None:
-        places.append("record")
-        return None
-
-    async with KubeClient(Connection(cluster.url), timeouts=Timeouts(deed=5.0)) as client:
-        courier = Courier(Throttle(8, asyncio.get_running_loop().time), Metrics(empty_picture))
-        tasks, pods = Records[Task](uid_of), Records[Pod](uid_of)
-        desk = Desk(client, courier, tasks, pods, record, places.append, Pace(sleep=sleep))
-        executor = Executor(Launches(desk), Deletions(desk), outcomes.append)
-        yield Bench(cluster, executor, desk, outcomes, pauses, places)
-        await executor.close()
-
-
-def create(task: TaskId, attempt: int = 1, *, record_first: bool = False) -> CreatePod:
-    return CreatePod(task, attempt, N1, CHARGE, record_first=record_first)
-
 
 NO_ACCOUNT = Refuse(403, "Forbidden", 'pods "x" is forbidden: error looking up service account team/default: not found')
 QUOTA = Refuse(403, "Forbidden", 'pods "x" is forbidden: exceeded quota: q, requested: pods=1, used: pods=9')
@@ -334,55 +263,6 @@ async def test_a_bind_whose_reading_fails_is_repeated(bench: Bench) -> None:
 async def test_a_bind_of_a_pod_that_was_never_seen_is_refused(bench: Bench) -> None:
     (outcome,) = await bench.end(BindPod(TaskId("nobody"), N1, CHARGE))
     assert outcome == LaunchRefused(TaskId("nobody"), 0, Refusal.GONE, "the pod is gone")
-
-
-DELETIONS: dict[str, tuple[Fault, ...]] = {
-    "nothing goes wrong": (),
-    "the server is away": (LOST_BEFORE, Refuse(500), Refuse(503)),
-    "the connection breaks after": (LOST_AFTER,),
-    "the server is busy": (Refuse(429, retry_after=0),),
-}
-
-
-@pytest.mark.parametrize("faults", DELETIONS.values(), ids=DELETIONS)
-async def test_a_deletion_is_repeated_until_it_is_done(bench: Bench, faults: tuple[Fault, ...]) -> None:
-    pod = await bench.make_pod()
-    bench.cluster.trouble("delete", *faults)
-    assert await bench.end(DeletePod(PodId(pod), "team/web")) == []
-    assert bench.cluster.objects(PODS) == []
-
-
-async def test_a_pod_is_deleted_before_the_watch_has_shown_it(bench: Bench) -> None:
-    """The engine may not know its name yet."""
-    task = await bench.make_task()
-    (outcome,) = await bench.end(create(task))
-    assert isinstance(outcome, Launched)
-    await bench.end(DeletePod(outcome.pod, "", grace=0))
-    assert bench.cluster.objects(PODS) == []
-    assert bench.cluster.seen[-1].body["gracePeriodSeconds"] == 0
-
-
-async def test_a_namesake_of_a_deleted_pod_is_spared(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
-    await bench.make_pod()
-    await bench.end(DeletePod(PodId("another"), "team/web"))
-    assert len(bench.cluster.objects(PODS)) == 1
-    assert caplog.records == []
-
-
-async def test_a_deletion_that_is_forbidden_is_logged(bench: Bench, caplog: pytest.LogCaptureFixture) -> None:
-    pod = await bench.make_pod()
-    bench.cluster.trouble("delete", Refuse(403, "Forbidden", "no such right"))
-    await bench.end(DeletePod(PodId(pod), "team/web"), DeletePod(PodId("unknown"), ""))
-    assert [record.message for record in caplog.records] == [
-        "pod unknown cannot be deleted: it was never seen",
-        "team/web cannot be deleted: no such right",
-    ]
-
-
-async def test_a_task_is_deleted_by_its_uid(bench: Bench) -> None:
-    task = await bench.make_task()
-    await bench.end(DeleteTask(task), DeleteTask(TaskId("nobody")))
-    assert bench.cluster.objects(TASKS) == []
 
 
 async def test_deeds_on_one_object_keep_their_order(bench: Bench) -> None:
