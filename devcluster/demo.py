@@ -109,7 +109,8 @@ class Demonstration:
             ("Tasks finished", f"{states[FINISHED]} of {self.wanted}"),
             ("pods bound", f"{pods}, {pods / sharing:.0f} a second"),
             ("samples", f"{self.judge.samples}"),
-            ("samples of a full cluster with both roles waiting", f"{self.judge.judged}"),
+            ("of these after the first fill, with both roles waiting", f"{self.judge.judged}"),
+            ("and taken while a cycle was due, so not judged", f"{self.judge.unsettled}"),
             ("largest |held - entitled| in those, must be below 1", f"{self.judge.largest:.2f} tasks"),
         ]
         self.view.verdict(figures, faults)

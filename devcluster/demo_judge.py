@@ -52,10 +52,17 @@ class Tenant:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """The whole cluster at one moment: `places` is how many tasks it can hold."""
+    """The whole cluster at one moment.
+
+    Attributes:
+        places: how many tasks it can hold.
+        settled: whether the operator had answered everything that happened; a place that became free this very moment
+            is nobody's yet, and says nothing about fairness.
+    """
 
     places: int
     tenants: tuple[Tenant, ...]
+    settled: bool = True
 
     @property
     def held(self) -> int:
@@ -90,12 +97,14 @@ class Judge:
     Attributes:
         samples: how many there were in all.
         judged: how many of them lay between the first fill and the end of contention.
-        largest: the largest deviation in those, in tasks.
+        unsettled: how many more there were in which the operator had not yet answered what had happened.
+        largest: the largest deviation in those that were judged, in tasks.
         faults: what was wrong, in sentences.
     """
 
     samples: int = 0
     judged: int = 0
+    unsettled: int = 0
     largest: float = 0.0
     faults: list[str] = field(default_factory=list)
     _filled: bool = False
@@ -105,6 +114,9 @@ class Judge:
         self.samples += 1
         self._filled = self._filled or sample.full
         if not self._filled or not sample.contended:
+            return
+        if not sample.settled:
+            self.unsettled += 1
             return
         self.judged += 1
         self.largest = max(self.largest, sample.deviation)
@@ -141,7 +153,7 @@ def read(state: Json, task: Mapping[str, int], names: Sequence[str], reasons: Ma
     tenants = (
         _tenant(roles[name], state["frameworks"], places, reasons.get(name, "")) for name in names if name in roles
     )
-    return Sample(places, tuple(tenants))
+    return Sample(places, tuple(tenants), settled=state.get("settled", True))
 
 
 def _tenant(role: Json, frameworks: Sequence[Json], places: int, why: str) -> Tenant:

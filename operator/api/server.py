@@ -17,6 +17,9 @@ from entresol.api.state import debug_state_of, state_of
 from entresol.metrics import CONTENT_TYPE, Metrics
 from entresol.runtime.driver import Driver
 
+_PATIENCE = 1.0
+"""Seconds that `/state` waits for a cycle that is due."""
+
 _MAX_BODY = 1024  # nothing here takes a body
 _log = logging.getLogger(__name__)
 
@@ -58,7 +61,9 @@ def _application(driver: Driver, metrics: Metrics) -> web.Application:
         return web.Response(body=metrics.render(), headers={"Content-Type": CONTENT_TYPE})
 
     async def state(_: web.Request) -> web.Response:
-        return _json(state_of(driver))
+        # Between an event and the cycle that answers it, shares are neither here nor there.
+        settled = driver.ready and await driver.settle(_PATIENCE)
+        return _json({"settled": settled, **state_of(driver)})
 
     async def debug(request: web.Request) -> web.Response:
         if not _is_local(request.remote):

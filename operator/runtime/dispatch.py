@@ -78,6 +78,8 @@ class Dispatcher:
         self._around = around
         self._sink: Sink | None = None
         self._woken = asyncio.Event()
+        self._cycling = False
+        self._cycled = asyncio.Event()
         self._broken: Exception | None = None
         self._ticked = around.clock.now()
 
@@ -118,6 +120,22 @@ class Dispatcher:
             if self._cycle_is_due():
                 await self._cycle()
 
+    @property
+    def settled(self) -> bool:
+        """Whether everything that happened has been answered by a whole cycle: between two, room may lie idle."""
+        return not (self._cycling or self._engine.recovering or self._engine.wants_cycle)
+
+    async def settle(self, patience: float) -> bool:
+        """Wait until it is settled, for so many seconds at the most; returns whether it is."""
+        try:
+            async with asyncio.timeout(patience):
+                while not self.settled:
+                    self._cycled.clear()
+                    await self._cycled.wait()
+        except TimeoutError:
+            pass
+        return self.settled
+
     def _cycle_is_due(self) -> bool:
         if self._broken is not None or self._engine.recovering or not self._engine.wants_cycle:
             return False
@@ -139,6 +157,7 @@ class Dispatcher:
 
     async def _cycle(self) -> None:
         grants, work, longest = 0, 0.0, 0.0
+        self._cycling = True
         began = time.perf_counter()
         for plan in self._around.allocate(self._engine.snapshot()):
             self.dispatch(Planned(plan))
@@ -148,5 +167,7 @@ class Dispatcher:
             if self._broken is not None:
                 return
             began = time.perf_counter()
+        self._cycling = False
+        self._cycled.set()
         self._around.witness.cycled(grants, work, longest)
         await asyncio.sleep(min(work, _LONGEST_REST))

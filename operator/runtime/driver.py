@@ -118,6 +118,10 @@ class Driver:
         """The kinds whose watch is dead, with the seconds since its last sign of life."""
         return {name: stream.age for name, stream in self.world.streams().items() if stream.age > STALE_SECONDS}
 
+    async def settle(self, patience: float) -> bool:
+        """Wait until every event was answered by a whole cycle, for so many seconds at most; returns whether it was."""
+        return await self._dispatcher.settle(patience)
+
     def summary(self) -> Summary:
         """Everybody's figures."""
         return self._engine.summary(self._now())

@@ -1,5 +1,6 @@
 """The demonstration's verdict can be against it: what is judged, when, and what counts as wrong."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -33,6 +34,7 @@ CASES = {
     "as it must be": ([FILLED, FILLED], 2, 0),
     "filling up is not judged": ([sample(0, 3), sample(9, 15), FILLED], 1, 0),
     "after the first fill a hole is": ([FILLED, sample(10, 18)], 2, 1),
+    "what happened this very moment is not": ([FILLED, replace(sample(10, 18), settled=False)], 1, 0),
     "one task off is too much, on both sides": ([sample(11, 19)], 1, 2),
     "when somebody has nothing to wait for, shares may move": ([FILLED, sample(20, 10, waiting=(3, 0))], 1, 0),
 }

@@ -206,3 +206,18 @@ async def test_an_error_of_the_allocator_ends_the_loop() -> None:
     async with asyncio.timeout(5):
         with pytest.raises(ZeroDivisionError):
             await desk.dispatcher.run()
+
+
+async def test_settled_means_that_a_whole_cycle_has_answered(desk: Desk) -> None:
+    """Whoever asks for figures waits for the cycle that is due, but not for ever."""
+    desk.populate(5)
+    assert not await desk.dispatcher.settle(0.01), "nothing is settled before everything is listed"
+    desk.dispatcher.dispatch(Synced())
+    assert await desk.dispatcher.settle(5.0)
+    assert len(desk.launches) == 5
+    desk.busy = desk.bound
+    desk.dispatcher.dispatch(desk.task("late"))
+    assert not await desk.dispatcher.settle(0.01), "no cycle begins while too many deeds are under way"
+    desk.busy = 0
+    assert await desk.dispatcher.settle(5.0)
+    assert len(desk.launches) == 6
