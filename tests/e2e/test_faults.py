@@ -27,13 +27,16 @@ def _placed(lab: Lab, number: int) -> None:
 
 
 def test_killed_again_and_again_in_the_middle_of_five_hundred_tasks(lab: Lab, operator: OperatorProcess) -> None:
-    lab.nodes(10, cpu="8")
     team = lab.tenant()
     lab.tasks_for(team, 500, annotations=runs(1))
-    for progress in (5, 80, 160, 260, 350, 450):
-        _placed(lab, progress)
+    lab.nodes(10, cpu="6")
+    moments = [0]
+    for _ in range(6):
+        _placed(lab, moments[-1] + 25)
         operator.kill()
+        moments.append(len(lab.witness.bindings()))
         operator.start(wait=False)
+    assert moments[-1] < 500, f"killed at {moments}, which is not in the middle"
     operator.wait_ready()
     _all_finished(lab, team, 500)
 
