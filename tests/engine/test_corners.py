@@ -9,7 +9,7 @@ from entresol.engine.events import AgentObserved, FrameworkObserved, Refusal, Ro
 from entresol.engine.invariants import violations
 from entresol.engine.ledger import Holding
 from entresol.model import tasks
-from entresol.model.identifiers import AgentId, FrameworkId, OfferId, PodId, TaskId
+from entresol.model.identifiers import AgentId, FrameworkId, OfferId, PodId, RoleId, TaskId
 from entresol.model.resources import Resources
 from entresol.model.tasks import ForeignPod, Phase, Pod
 from tests.engine.story import Story, agent, amounts, charge, deletions, framework, plain, record, role, task
@@ -23,6 +23,16 @@ def test_a_second_unready_report_does_not_prolong_the_grace() -> None:
     story.tell(AgentObserved(agent("n1", ready=False, taints=("late",))), after=200.0)
     story.wait(100.0)
     assert story.engine.snapshot().totals.get("cpu") == 4000
+
+
+def test_what_nobody_knew_may_go() -> None:
+    story = Story.begin(NODE).run()
+    story.tell(events.AgentGone(AgentId("never seen")))
+    story.tell(events.ForeignGone(PodId("never seen")))
+    story.tell(events.RoleGone(RoleId("never seen")))
+    story.tell(events.FrameworkGone(FrameworkId("a/never-seen")))
+    story.tell(events.NamespaceGone("never seen"))
+    assert not story.engine.wants_cycle
 
 
 def test_a_pod_of_a_deleted_task_that_turns_up_late_is_ended() -> None:
