@@ -33,7 +33,7 @@ from entresol.kube.connection import Connection
 from entresol.metrics import Metrics
 from entresol.model.policy import Policy
 from entresol.runtime import journal
-from entresol.runtime.agenda import Agenda
+from entresol.runtime.agenda import Agenda, Rates
 from entresol.runtime.budget import TokenBucket
 from entresol.runtime.clock import Clock
 from entresol.runtime.courier import Courier
@@ -53,6 +53,12 @@ from entresol.settings import Settings
 
 EVENT_BURST = 4
 """Seconds' worth of Events that may be written at once."""
+
+CALM = 8
+"""Other writes give way to launches while more than this part, one in so many, of the connections is busy with them."""
+
+TRICKLE = 50.0
+"""States and figures per second that are written even so, once they have given way for long."""
 
 _log = logging.getLogger(__name__)
 
@@ -76,17 +82,24 @@ async def operating(told: Settings, connection: Connection) -> AsyncIterator[tup
         world = World(client, clock, dispatcher.dispatch)
 
         writers = max(1, told.connections // 4)
-        press = Press(Pages(client, engine, world), courier(writers), metrics, crash, clock.now, writers)
-        publisher = Publisher(
-            Agenda(TokenBucket(told.waiting_writes, told.waiting_writes, clock.now), clock.now), press
-        )
-
         doers = max(1, told.connections - writers)
+
+        def calm() -> bool:
+            return executor.busy <= doers // CALM
+
+        press = Press(Pages(client, engine, world), courier(writers), metrics, crash, clock.now, writers)
+        rates = Rates(
+            news=TokenBucket(told.waiting_writes, told.waiting_writes, clock.now),
+            trickle=TokenBucket(TRICKLE, TRICKLE / 5, clock.now),
+            calm=calm,
+        )
+        publisher = Publisher(Agenda(rates, clock.now), press)
+
         desk = Desk(client, courier(doers), world.tasks, world.pods, publisher.record, crash)
         executor = Executor(Launches(desk), Deletions(desk), dispatcher.dispatch)
 
         voice = Voice(client, courier(1), metrics, world.tasks, world.pods, clock.now, platform.node())
-        herald = Herald(voice, TokenBucket(told.events, told.events * EVENT_BURST, clock.now))
+        herald = Herald(voice, TokenBucket(told.events, told.events * EVENT_BURST, clock.now), calm)
 
         driver = Driver(engine, dispatcher, world, Router(executor, publisher, herald), clock.now)
         address = await stack.enter_async_context(serving(driver, metrics, told.listen.host, told.listen.port))

@@ -18,6 +18,7 @@ from entresol.engine.events import Event
 from entresol.engine.state import State
 from entresol.engine.status import FrameworkStatus, RoleStatus, Summary, TaskStatus
 from entresol.engine.timers import ring
+from entresol.model import tasks
 from entresol.model.identifiers import FrameworkId, RoleId, TaskId
 from entresol.model.policy import Policy
 from entresol.model.work import Unit
@@ -107,6 +108,14 @@ class Engine:
         """One task's status; None when it is not, or no longer, ours."""
         entry = self.state.entries.get(task)
         return report.task_status(self.state, entry, at) if entry is not None and not entry.gone else None
+
+    def state_of(self, task: TaskId) -> str | None:
+        """The state that a task's object should show: None for a plain pod that does not wait, which shows it itself."""
+        entry = self.state.entries.get(task)
+        if entry is None or entry.gone:
+            return None
+        name = entry.record.state or tasks.PENDING
+        return None if entry.task.plain and name != tasks.PENDING else name
 
     def framework(self, framework: FrameworkId, at: float) -> FrameworkStatus | None:
         """One framework's status; None when nobody ever heard of it."""

@@ -36,10 +36,12 @@ class Deletions:
         await self._until_gone(name, lambda: self._desk.client.delete_pod(*key, deed.pod, deed.grace))
 
     async def task(self, deed: DeleteTask) -> None:
-        """Delete a Task whose time to live is over."""
+        """Delete a Task whose time to live is over, once its end is written: whoever waits for that must see it."""
         record = self._desk.tasks.get(deed.task)
         if record is None:
             return
+        if (refused := await self._desk.record(deed.task)) is not None:
+            _log.info("%s is deleted before its end was written: %s", name_of(record), refused.words)
         key = record.metadata.namespace, record.metadata.name
         await self._until_gone(name_of(record), lambda: self._desk.client.delete_task(*key, deed.task))
 

@@ -2,7 +2,8 @@
 
 Events are courtesy: whatever somebody must act on is in a status too. So they are the first thing to give way. A token
 bucket bounds their rate; in a burst the rest is dropped and counted, and so is what a slow API server does not take.
-Nothing is sent twice: an Event that got no answer is gone.
+While launches are under way they wait, for `PATIENCE` seconds at most; they bear the time of what they tell of. Nothing
+is sent twice: an Event that got no answer is gone.
 
 A task that goes on waiting for the same reason says so once.
 """
@@ -24,6 +25,7 @@ from entresol.kube.wire_kinds import Task
 from entresol.kube.wire_pod import Pod
 from entresol.metrics import Metrics
 from entresol.model.identifiers import TaskId
+from entresol.runtime.agenda import PATIENCE, POLL
 from entresol.runtime.budget import TokenBucket
 from entresol.runtime.courier import Courier
 from entresol.runtime.records import Records
@@ -50,10 +52,12 @@ class Voice:
 class Herald:
     """News in, Events out. `run` must be running for any to be written."""
 
-    def __init__(self, voice: Voice, budget: TokenBucket) -> None:
+    def __init__(self, voice: Voice, budget: TokenBucket, calm: Callable[[], bool] = lambda: True) -> None:
+        """Let Events give way while it is not `calm`."""
         self._voice = voice
         self._budget = budget
-        self._queue: asyncio.Queue[tuple[str, bytes]] = asyncio.Queue(_QUEUE)
+        self._calm = calm
+        self._queue: asyncio.Queue[tuple[float, str, bytes]] = asyncio.Queue(_QUEUE)
         self._waits: OrderedDict[TaskId, tuple[str, str]] = OrderedDict()
 
     def announce(self, effect: Announce) -> None:
@@ -82,12 +86,15 @@ class Herald:
         if self._queue.full() or not self._budget.take():
             voice.metrics.add(metrics.EVENTS_DROPPED)
             return
-        self._queue.put_nowait((about.namespace or NO_NAMESPACE, event_body(news, about, voice.instance, voice.now())))
+        now = voice.now()
+        self._queue.put_nowait((now, about.namespace or NO_NAMESPACE, event_body(news, about, voice.instance, now)))
 
     async def _write(self) -> NoReturn:
         voice = self._voice
         while True:
-            namespace, body = await self._queue.get()
+            told, namespace, body = await self._queue.get()
+            while not self._calm() and voice.now() < told + PATIENCE:  # noqa: ASYNC110 - nobody tells when it is calm
+                await asyncio.sleep(POLL)
             outcome = await voice.courier.send("event", partial(voice.client.create_event, namespace, body))
             if isinstance(outcome, Answer) and outcome.ok:
                 voice.metrics.add(metrics.EVENTS_WRITTEN)

@@ -30,6 +30,9 @@ class Books(Protocol):
     def task(self, task: TaskId, at: float, /) -> TaskStatus | None:
         """One task, now."""
 
+    def state_of(self, task: TaskId, /) -> str | None:
+        """The state that a task's object should show; None when its state shows nowhere but on its pod."""
+
     def framework(self, framework: FrameworkId, at: float, /) -> FrameworkStatus | None:
         """One framework, now."""
 
@@ -83,6 +86,10 @@ class Pages:
                 return self._of_framework(FrameworkId(name.id), at)
             case Sort.ROLE:
                 return self._of_role(RoleId(name.id), at)
+
+    def state_of(self, task: TaskId) -> str | None:
+        """The state that a task's object should show; None when there is nothing to show."""
+        return self._books.state_of(task)
 
     def framework_of(self, task: TaskId) -> str:
         """Whose task it is, as far as its object tells; to share out the budget for news."""

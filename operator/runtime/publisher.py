@@ -4,6 +4,9 @@ The engine says whose status may need writing; the agenda holds the names; the p
 nothing is sent when nothing is new. One write per object at a time, and its answer is the newest record of the object,
 so the next one is compared with that.
 
+How soon depends on how long it will be true. An end is written at once. A state that is about to pass (`PASSING`) is
+held back for a moment, as the next one tells all of it; any other gives way to launches (`agenda.py`).
+
 A status is the durable memory of attempts, so one case is not lazy: before a second attempt's pod is created its number
 must be written (`record`), and the executor waits for it.
 """
@@ -23,7 +26,8 @@ from entresol.kube.answers import Answer, Outcome
 from entresol.kube.pace import Backoff, Pace
 from entresol.metrics import Metrics
 from entresol.model.identifiers import TaskId
-from entresol.runtime.agenda import Agenda, Name, Sort
+from entresol.model.tasks import STAGING, STARTING, TERMINAL
+from entresol.runtime.agenda import Agenda, Name, Sort, Wish
 from entresol.runtime.courier import Courier, code_of, is_passing
 from entresol.runtime.crash import BEFORE_STATUS, Crash
 from entresol.runtime.pages import Page, Pages
@@ -31,6 +35,12 @@ from entresol.runtime.refusals import Refused, refusal_of
 
 FIGURES_SECONDS = 1.0
 """Figures of one framework or role are written at most so often."""
+
+PASSING = frozenset({STAGING, STARTING})
+"""States between a decision and the kubelet's word; most pods leave them in less than a second."""
+
+HOLD_SECONDS = 1.0
+"""For so long a passing state is not worth a write."""
 
 _REREADS = 5
 _log = logging.getLogger(__name__)
@@ -67,7 +77,7 @@ class Publisher:
         """Somebody's status may need writing."""
         match effect:
             case PublishTask(task, urgent=True):
-                self._agenda.urgent(Name(Sort.TASK, task))
+                self._mark_state(task)
             case PublishTask(task):
                 self._agenda.news(Name(Sort.TASK, task), self._press.pages.framework_of(task))
             case PublishFramework(framework):
@@ -103,6 +113,17 @@ class Publisher:
                 name = await self._next()
                 group.create_task(self._serve(name, free), name=f"status of {name.sort.value} {name.id}")
 
+    def _mark_state(self, task: TaskId) -> None:
+        name, state = Name(Sort.TASK, task), self._press.pages.state_of(task)
+        if state is None:
+            return
+        if state in TERMINAL:
+            self._agenda.urgent(name)
+        elif state in PASSING:
+            self._agenda.later(name, self._press.now() + HOLD_SECONDS)
+        else:
+            self._agenda.soon(name)
+
     def _mark_figures(self, name: Name) -> None:
         self._marked[name] = self._press.now()
         self._agenda.later(name, self._begun.get(name, -FIGURES_SECONDS) + FIGURES_SECONDS)
@@ -135,7 +156,7 @@ class Publisher:
             self._release(name)
             free.release()
         if retry is not None:
-            self._agenda.later(name, self._press.now() + retry)
+            self._agenda.later(name, self._press.now() + retry, Wish.URGENT)
         elif self._marked.get(name, -BOOKS_AGE) + BOOKS_AGE > began:
             # The engine answers from books that may be so old, hence from before the change: ask once more.
             self._agenda.later(name, began + FIGURES_SECONDS)

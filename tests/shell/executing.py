@@ -47,6 +47,7 @@ class Bench:
     outcomes: list[Event]
     pauses: list[float]
     places: list[str]
+    refused: Refused | None = None  # what a record of a status meets
 
     async def end(self, *deeds: Deed) -> list[Event]:
         """Submit deeds, and wait until all are at their end."""
@@ -79,14 +80,15 @@ async def executing(cluster: FakeCluster) -> AsyncIterator[Bench]:
 
     async def record(_: TaskId) -> Refused | None:
         places.append("record")
-        return None
+        return bench.refused
 
     async with KubeClient(Connection(cluster.url), timeouts=Timeouts(deed=5.0)) as client:
         courier = Courier(Throttle(8, asyncio.get_running_loop().time), Metrics(empty_picture))
         tasks, pods = Records[Task](uid_of), Records[Pod](uid_of)
         desk = Desk(client, courier, tasks, pods, record, places.append, Pace(sleep=sleep))
         executor = Executor(Launches(desk), Deletions(desk), outcomes.append)
-        yield Bench(cluster, executor, desk, outcomes, pauses, places)
+        bench = Bench(cluster, executor, desk, outcomes, pauses, places)
+        yield bench
         await executor.close()
 
 

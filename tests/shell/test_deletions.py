@@ -1,11 +1,14 @@
 """Deletions are repeated until they are done, and spare namesakes."""
 
+import logging
+
 import pytest
 
 from entresol.engine.effects import DeletePod, DeleteTask
-from entresol.engine.events import Launched
+from entresol.engine.events import Launched, Refusal
 from entresol.kube.resources import PODS, TASKS
 from entresol.model.identifiers import PodId, TaskId
+from entresol.runtime.refusals import Refused
 from tests.shell.executing import LOST_AFTER, LOST_BEFORE, Bench, create
 from tests.support.fake_faults import Fault, Refuse
 
@@ -52,7 +55,19 @@ async def test_a_deletion_that_is_forbidden_is_logged(bench: Bench, caplog: pyte
     ]
 
 
-async def test_a_task_is_deleted_by_its_uid(bench: Bench) -> None:
+async def test_a_task_is_deleted_by_its_uid_once_its_end_is_written(bench: Bench) -> None:
     task = await bench.make_task()
     await bench.end(DeleteTask(task), DeleteTask(TaskId("nobody")))
     assert bench.cluster.objects(TASKS) == []
+    assert bench.places == ["record"]
+
+
+async def test_a_task_whose_end_cannot_be_written_is_deleted_all_the_same(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    task = await bench.make_task()
+    bench.refused = Refused(Refusal.INVALID, "status.message: too long")
+    caplog.set_level(logging.INFO)
+    await bench.end(DeleteTask(task))
+    assert bench.cluster.objects(TASKS) == []
+    assert "team/one is deleted before its end was written: status.message: too long" in caplog.text

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import pytest
+
 from entresol.engine.effects import Announce, AttemptEnded, Scheduled, Unscheduled
 from entresol.kube.announcements import Notice, Subject
 from entresol.kube.client import KubeClient
@@ -40,6 +42,7 @@ class Stage:
     cluster: FakeCluster
     herald: Herald
     voice: Voice
+    launching: bool = False  # whether launches are under way, to which Events give way
 
     def reasons(self) -> list[str]:
         return [event["reason"] for event in self.cluster.objects(EVENTS)]
@@ -64,10 +67,11 @@ async def speaking(cluster: FakeCluster, burst: float = 100.0) -> AsyncIterator[
         voice = Voice(
             client, courier, metrics, Records[Task](uid_of), Records[Pod](uid_of), lambda: float(next(tick)), "host-1"
         )
-        speaker = Herald(voice, TokenBucket(0.001, burst, loop.time))
+        speaker = Herald(voice, TokenBucket(0.001, burst, loop.time), lambda: not stage.launching)
+        stage = Stage(cluster, speaker, voice)
         run: asyncio.Task[None] = asyncio.create_task(speaker.run())
         try:
-            yield Stage(cluster, speaker, voice)
+            yield stage
             assert not run.done(), run.exception()
         finally:
             run.cancel()
@@ -108,6 +112,28 @@ async def test_in_a_burst_the_rest_is_dropped_and_counted(cluster: FakeCluster) 
             stage.herald.announce(Announce(task, Scheduled(N1)))
         await until(lambda: len(cluster.objects(EVENTS)) == 3)
         assert stage.dropped() == "7.0"
+
+
+async def test_events_give_way_to_launches(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(herald, "PATIENCE", 1000.0)
+    monkeypatch.setattr(herald, "POLL", 0.001)
+    async with speaking(cluster) as stage:
+        stage.launching = True
+        stage.herald.announce(Announce(await stage.task("one"), Scheduled(N1)))
+        await asyncio.sleep(0.05)
+        assert cluster.objects(EVENTS) == []
+        stage.launching = False
+        await until(lambda: len(cluster.objects(EVENTS)) == 1)
+
+
+async def test_launches_without_end_do_not_silence_events(
+    cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(herald, "POLL", 0.001)  # and the clock of the stage goes on by a second with every look
+    async with speaking(cluster) as stage:
+        stage.launching = True
+        stage.herald.announce(Announce(await stage.task("one"), Scheduled(N1)))
+        await until(lambda: len(cluster.objects(EVENTS)) == 1)
 
 
 async def test_what_a_slow_server_does_not_take_is_dropped(cluster: FakeCluster) -> None:

@@ -1,12 +1,13 @@
 """What bounds the rate of things: the throttle, the bucket, the agenda, the newest records. Time is a number here."""
 
 import asyncio
+from collections.abc import Callable
 
 import pytest
 
 from entresol.kube.wire import ObjectMeta
 from entresol.kube.wire_kinds import Task
-from entresol.runtime.agenda import Agenda, Name, Sort
+from entresol.runtime.agenda import PATIENCE, POLL, Agenda, Name, Rates, Sort, Wish
 from entresol.runtime.budget import TokenBucket
 from entresol.runtime.clock import Clock
 from entresol.runtime.kinds import uid_of
@@ -144,8 +145,22 @@ async def test_a_waiter_cancelled_in_line_leaves_the_line() -> None:
 # --- agenda ---
 
 
-def agenda(hand: Hand, rate: float = 1.0) -> Agenda:
-    return Agenda(TokenBucket(rate, 1.0, hand), hand)
+class Launching:
+    """Whether launches are under way, for the test to say."""
+
+    def __init__(self) -> None:
+        self.calm = True
+
+    def __call__(self) -> bool:
+        return self.calm
+
+
+def agenda(hand: Hand, rate: float = 1.0, calm: Callable[[], bool] = lambda: True) -> Agenda:
+    return Agenda(Rates(TokenBucket(rate, 1.0, hand), TokenBucket(2.0, 2.0, hand), calm), hand)
+
+
+def role(name: str) -> Name:
+    return Name(Sort.ROLE, name)
 
 
 def drain(book: Agenda) -> list[str]:
@@ -182,10 +197,8 @@ def test_a_name_that_is_busy_waits_for_its_end() -> None:
 def test_figures_come_at_their_time_and_not_twice() -> None:
     hand = Hand()
     book = agenda(hand)
-    role = Name(Sort.ROLE, "r")
-    book.later(role, 103.0)
-    book.later(role, 102.0)
-    book.later(role, 105.0)
+    for when in (103.0, 102.0, 105.0):
+        book.later(role("r"), when)
     assert book.pause() == pytest.approx(2.0)
     assert drain(book) == []
     hand.now = 110.0
@@ -239,6 +252,95 @@ def test_a_name_taken_out_of_turn_is_served() -> None:
     assert book.take(task("b"))
     hand.now = 200.0
     assert book.next() is None
+
+
+def test_states_and_figures_wait_for_launches_and_then_take_turns() -> None:
+    hand, launching = Hand(), Launching()
+    book = agenda(hand, calm=launching)
+    launching.calm = False
+    for number in range(3):
+        book.soon(task(f"t{number}"))
+    book.soon(role("r"))
+    book.urgent(task("ended"))
+    assert len(book) == 5
+    assert drain(book) == ["ended"]
+    assert book.pause() == POLL
+    launching.calm = True
+    assert book.pause() == 0.0
+    assert drain(book) == ["t0", "r", "t1", "t2"]
+
+
+def test_what_gave_way_for_long_comes_at_a_trickle() -> None:
+    hand, launching = Hand(), Launching()
+    book = agenda(hand, calm=launching)
+    launching.calm = False
+    for number in range(5):
+        book.soon(task(f"t{number}"))
+    hand.now += PATIENCE - 1
+    book.soon(task("t0"))
+    book.soon(task("young"))
+    assert drain(book) == []
+    hand.now += 1
+    assert drain(book) == ["t0", "t1"]
+    hand.now += 1
+    assert drain(book) == ["t2", "t3"]
+    hand.now += 2
+    assert drain(book) == ["t4"], "the young one has not waited long enough"
+    hand.now += 1
+    assert drain(book) == ["young"]
+
+
+def test_an_end_overtakes_what_was_to_be_said_before() -> None:
+    hand, launching = Hand(), Launching()
+    book = agenda(hand, calm=launching)
+    launching.calm = False
+    book.soon(task("a"))
+    book.later(task("b"), 101.0)
+    for name in ("a", "b"):
+        book.urgent(task(name))
+        book.soon(task(name))
+    assert drain(book) == ["a", "b"]
+    assert len(book) == 0
+
+
+def test_a_later_write_keeps_the_haste_of_the_hastiest_wish() -> None:
+    hand, launching = Hand(), Launching()
+    book = agenda(hand, calm=launching)
+    launching.calm = False
+    book.later(task("retried"), 101.0)
+    book.later(task("retried"), 102.0, Wish.URGENT)
+    book.later(task("passing"), 101.0)
+    book.soon(task("soon"))
+    book.later(task("soon"), 101.0, Wish.URGENT)
+    hand.now = 101.0
+    assert drain(book) == ["retried"]
+
+
+def test_a_name_that_was_busy_comes_back_as_it_was_wished() -> None:
+    hand, launching = Hand(), Launching()
+    book = agenda(hand, calm=launching)
+    for name in ("soon", "urgent", "both", "nothing"):
+        assert book.take(task(name))
+    launching.calm = False
+    book.soon(task("soon"))
+    book.urgent(task("urgent"))
+    book.urgent(task("both"))
+    book.soon(task("both"))
+    for name in ("soon", "urgent", "both", "nothing"):
+        book.done(task(name))
+    assert drain(book) == ["urgent", "both"]
+    launching.calm = True
+    assert drain(book) == ["soon"]
+
+
+def test_news_of_a_name_in_line_are_no_second_write() -> None:
+    book = agenda(Hand(), rate=100.0)
+    book.soon(task("a"))
+    book.news(task("a"), "f")
+    book.news(task("b"), "f")
+    book.soon(task("b"))
+    assert len(book) == 2
+    assert drain(book) == ["a", "b"]
 
 
 # --- records ---

@@ -21,8 +21,9 @@ from entresol.metrics import Metrics
 from entresol.model.identifiers import FrameworkId, RoleId, TaskId
 from entresol.model.reasons import Reason, Waiting
 from entresol.model.resources import Resources
-from entresol.model.tasks import PENDING, Record
-from entresol.runtime.agenda import Agenda
+from entresol.model.tasks import FINISHED, PENDING, RUNNING, STAGING, STARTING, Record
+from entresol.runtime import agenda, publisher
+from entresol.runtime.agenda import Agenda, Rates
 from entresol.runtime.budget import TokenBucket
 from entresol.runtime.courier import Courier
 from entresol.runtime.kinds import name_of, uid_of
@@ -51,6 +52,10 @@ class Library:
     def task(self, task: TaskId, _at: float) -> TaskStatus | None:
         return self.said.get(task)
 
+    def state_of(self, task: TaskId) -> str | None:
+        status = self.said.get(task)
+        return status.record.state or PENDING if status is not None else None
+
     def framework(self, framework: FrameworkId, _at: float) -> FrameworkStatus | None:
         raise AssertionError(f"nobody asks for {framework}")
 
@@ -66,6 +71,7 @@ class Desk:
     library: Library
     publisher: Publisher
     places: list[str]
+    launching: bool = False  # whether launches are under way, to which other writes give way
 
     async def make(self, name: str, **record: object) -> TaskId:
         made = await self.cluster.make(objects.task(name, "team", framework="batch"))
@@ -92,16 +98,18 @@ class Desk:
 
 
 @asynccontextmanager
-async def publishing(cluster: FakeCluster, news: float = 1000.0) -> AsyncIterator[Desk]:
+async def publishing(cluster: FakeCluster, news: float = 1000.0, trickle: float = 1000.0) -> AsyncIterator[Desk]:
     loop = asyncio.get_running_loop()
     library, places, metrics = Library(), list[str](), Metrics(empty_picture)
     async with KubeClient(Connection(cluster.url)) as client:
         courier = Courier(Throttle(8, loop.time), metrics)
         press = Press(Pages(client, library, library), courier, metrics, places.append, loop.time, 4, Pace(first=0.01))
-        publisher = Publisher(Agenda(TokenBucket(news, 1.0, loop.time), loop.time), press)
+        budgets = TokenBucket(news, 1.0, loop.time), TokenBucket(trickle, 1.0, loop.time)
+        publisher = Publisher(Agenda(Rates(*budgets, calm=lambda: not desk.launching), loop.time), press)
+        desk = Desk(cluster, library, publisher, places)
         run: asyncio.Task[None] = asyncio.create_task(publisher.run())
         try:
-            yield Desk(cluster, library, publisher, places)
+            yield desk
             assert not run.done(), run.exception()
         finally:
             run.cancel()
@@ -117,6 +125,75 @@ async def test_a_thousand_changes_cost_one_write_of_the_last(cluster: FakeCluste
         await until(lambda: desk.state("one") == "TASK_999")
         assert cluster.count("status") == 1
         assert desk.places == ["before-status"]
+
+
+async def test_a_task_that_runs_at_once_is_written_once(cluster: FakeCluster) -> None:
+    async with publishing(cluster) as desk:
+        task = await desk.make("one")
+        for state in (STAGING, STARTING):
+            desk.say(task, "one", state=state)
+            desk.publisher.mark(PublishTask(task))
+        await asyncio.sleep(0.05)
+        assert cluster.count("status") == 0
+        desk.say(task, "one", state=RUNNING)
+        desk.publisher.mark(PublishTask(task))
+        await desk.reaches("one", RUNNING)
+        await asyncio.sleep(publisher.HOLD_SECONDS)
+        assert cluster.count("status") == 1
+
+
+async def test_a_task_that_goes_on_starting_says_so(cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(publisher, "HOLD_SECONDS", 0.05)
+    async with publishing(cluster) as desk:
+        task = await desk.make("one", state=STARTING)
+        desk.publisher.mark(PublishTask(task))
+        await desk.reaches("one", STARTING)
+
+
+async def test_while_launches_are_under_way_only_ends_are_written(cluster: FakeCluster) -> None:
+    async with publishing(cluster) as desk:
+        desk.launching = True
+        running, ended = await desk.make("one", state=RUNNING), await desk.make("two", state=FINISHED)
+        desk.publisher.mark(PublishTask(running))
+        desk.publisher.mark(PublishTask(ended))
+        await desk.reaches("two", FINISHED)
+        assert cluster.count("status", "one") == 0
+        desk.say(running, "one", state=FINISHED)
+        desk.publisher.mark(PublishTask(running))
+        await desk.reaches("one", FINISHED)
+        assert cluster.count("status", "one") == 1
+
+
+async def test_what_gave_way_is_written_when_launches_are_over(cluster: FakeCluster) -> None:
+    async with publishing(cluster) as desk:
+        desk.launching = True
+        tasks = [await desk.make(f"t{number}", state=RUNNING) for number in range(20)]
+        for task in tasks:
+            desk.publisher.mark(PublishTask(task))
+        await asyncio.sleep(0.1)
+        assert cluster.count("status") == 0
+        desk.launching = False
+        await until(lambda: all(desk.state(f"t{number}") == RUNNING for number in range(20)))
+
+
+async def test_launches_without_end_do_not_silence_states(
+    cluster: FakeCluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(agenda, "PATIENCE", 0.05)
+    async with publishing(cluster, trickle=20.0) as desk:
+        desk.launching = True
+        for number in range(3):
+            desk.publisher.mark(PublishTask(await desk.make(f"t{number}", state=RUNNING)))
+        await until(lambda: all(desk.state(f"t{number}") == RUNNING for number in range(3)))
+
+
+async def test_a_state_that_shows_on_the_pod_alone_is_nobodys_status(cluster: FakeCluster) -> None:
+    async with publishing(cluster) as desk:
+        desk.publisher.mark(PublishTask(TaskId("a plain pod that runs")))
+        task = await desk.make("one", state=RUNNING)
+        desk.publisher.mark(PublishTask(task))
+        await desk.reaches("one", RUNNING)
+        assert cluster.count("status") == 1
 
 
 async def test_what_is_published_already_is_not_written(cluster: FakeCluster) -> None:
