@@ -12,6 +12,7 @@ a task, a pod or an offer: those come and go by the thousand, and a series lives
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
 from prometheus_client.core import Metric
@@ -34,7 +35,7 @@ _BRIEF = (0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 1.0
 _NETWORK = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Row:
     """One metric. `buckets` are upper bounds in the metric's unit, of histograms only."""
 
@@ -184,6 +185,7 @@ class Picture:
 
 
 Family = Mapping[tuple[str, ...], float]
+M = TypeVar("M", Counter, Histogram)
 
 
 class Metrics:
@@ -192,6 +194,7 @@ class Metrics:
     def __init__(self, picture: Callable[[], Picture]) -> None:
         self._registry = CollectorRegistry()
         self._registry.register(_Gauges(picture))
+        self._children: dict[tuple[Row, tuple[str, ...]], Any] = {}  # found once; the library looks anew each time
         self._counters = {
             row: Counter(row.name, row.help, row.labels, registry=self._registry)
             for row in TABLE
@@ -205,17 +208,23 @@ class Metrics:
 
     def add(self, row: Row, *labels: str, amount: float = 1) -> None:
         """Count."""
-        counter = self._counters[row]
-        (counter.labels(*labels) if labels else counter).inc(amount)
+        self._child(self._counters, row, labels).inc(amount)
 
     def observe(self, row: Row, value: float, *labels: str) -> None:
         """Enter a value into a histogram."""
-        histogram = self._histograms[row]
-        (histogram.labels(*labels) if labels else histogram).observe(value)
+        self._child(self._histograms, row, labels).observe(value)
 
     def render(self) -> bytes:
         """Everything, in Prometheus' text format."""
         return generate_latest(self._registry)
+
+    def _child(self, parents: Mapping[Row, M], row: Row, labels: tuple[str, ...]) -> M:
+        """The counter or histogram for these values of its labels."""
+        child: M | None = self._children.get((row, labels))
+        if child is None:
+            parent = parents[row]
+            child = self._children[row, labels] = parent.labels(*labels) if labels else parent
+        return child
 
 
 class _Gauges(Collector):

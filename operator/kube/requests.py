@@ -13,6 +13,7 @@ Every function here raises ValueError, in words, for a quantity that is none.
 """
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 
 from msgspec.structs import replace
 
@@ -27,6 +28,9 @@ _ONE_POD = Resources.of(pods=1)
 _NO_STATUS = PodStatus()
 _HUGE_PAGES = "hugepages-"
 _ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - compared with, never listened on
+_SHAPES = 4096
+"""So many shapes of pods are remembered. A cluster has a hundred or two among its hundred thousand pods, and what is
+remembered is also shared: pods of one shape hold one and the same amount."""
 
 
 def amount(name: str, quantity: Quantity) -> int:
@@ -44,15 +48,16 @@ def amounts(quantities: Mapping[str, Quantity]) -> Resources:
 
 def effective_requests(spec: PodSpec, status: PodStatus = _NO_STATUS) -> Resources:
     """What a pod that the API server has accepted takes of its agent, always with exactly `pods: 1`."""
-    demand = _of_containers(spec, status)
+    resized = _resized(status)
+    if not (resized or spec.init_containers or spec.resources.requests or spec.overhead):
+        return _of_ordinary(tuple([tuple(container.resources.requests.items()) for container in spec.containers]))
+    demand = _of_containers(spec, resized)
     if spec.resources.requests:
         stated = {name: quantity for name, quantity in spec.resources.requests.items() if _is_pod_level(name)}
         demand = demand.only(set(demand.names()) - set(stated)) + amounts(stated)
     if spec.overhead:
         demand += amounts(spec.overhead)
-    if demand.get(PODS):  # no container may ask for pods; should one do so, it still is one pod
-        demand = demand.only(set(demand.names()) - {PODS})
-    return demand + _ONE_POD
+    return _one_pod(demand)
 
 
 def as_accepted(spec: PodSpec) -> PodSpec:
@@ -79,12 +84,25 @@ def host_ports(spec: PodSpec) -> tuple[HostPort, ...]:
     Those of init containers that end count for nobody. On the host's network every container port is one of the
     agent's, also where the template leaves that to the API server.
     """
+    if not (spec.init_containers or any(container.ports for container in spec.containers)):
+        return ()
     return tuple(sorted(set(_ports(spec))))
 
 
-def _of_containers(spec: PodSpec, status: PodStatus) -> Resources:
+@lru_cache(_SHAPES)
+def _of_ordinary(containers: tuple[tuple[tuple[str, Quantity], ...], ...]) -> Resources:
+    """The demand of a pod of ordinary containers, from the requests of each."""
+    return _one_pod(total(amounts(dict(requests)) for requests in containers))
+
+
+def _one_pod(demand: Resources) -> Resources:
+    if demand.get(PODS):  # no container may ask for pods; should one do so, it still is one pod
+        demand = demand.only(set(demand.names()) - {PODS})
+    return demand + _ONE_POD
+
+
+def _of_containers(spec: PodSpec, resized: Mapping[str, tuple[ContainerStatus, bool]]) -> Resources:
     """The requests of all containers together, before overhead and what the pod states as a whole."""
-    resized = _resized(status)
     demand = total(_of_container(container, resized) for container in spec.containers)
     if not spec.init_containers:
         return demand
@@ -111,6 +129,8 @@ def _of_container(container: Container, resized: Mapping[str, tuple[ContainerSta
 
 def _resized(status: PodStatus) -> dict[str, tuple[ContainerStatus, bool]]:
     """Containers of which the kubelet says what they have, and whether what they ask instead can never be."""
+    if not (status.container_statuses or status.init_container_statuses):
+        return {}
     infeasible = any(c.type == "PodResizePending" and c.reason == "Infeasible" for c in status.conditions)
     return {
         container.name: (container, infeasible)

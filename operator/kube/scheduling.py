@@ -5,14 +5,15 @@ in the words in which its author wrote it, so that the pod waits instead of runn
 """
 
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from itertools import chain
 
 from entresol.kube.requests import host_ports
 from entresol.kube.wire import LabelSelector, Requirement
 from entresol.kube.wire import Taint as WireTaint
-from entresol.kube.wire_pod import NodeSelectorTerm, PodSpec
+from entresol.kube.wire_pod import NodeSelector, NodeSelectorTerm, PodSpec
 from entresol.kube.wire_pod import Toleration as WireToleration
-from entresol.model.constraints import Constraints, Effect, Expression, Operator, Taint, Term, Toleration
+from entresol.model.constraints import Constraints, Effect, Expression, HostPort, Operator, Taint, Term, Toleration
 
 UNSCHEDULABLE = Taint("node.kubernetes.io/unschedulable", "", Effect.NO_SCHEDULE)
 """A cordon. The node controller writes this taint too, but a moment later."""
@@ -22,6 +23,8 @@ _OPERATORS = {operator.value: operator for operator in Operator}
 _LABEL_OPERATORS = (Operator.IN, Operator.NOT_IN, Operator.EXISTS, Operator.DOES_NOT_EXIST)
 _TOLERATION_OPERATORS = ("", "Equal", "Exists")
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
+_SHAPES = 4096
+"""So many different sets of constraints are remembered, and shared by the pods that have them."""
 
 
 def constraints_of(spec: PodSpec) -> Constraints:
@@ -31,16 +34,26 @@ def constraints_of(spec: PodSpec) -> Constraints:
         ValueError: node affinity uses an operator or a field that does not exist. The API server lets neither pass in
             a pod, but nobody has checked a template.
     """
-    required = spec.affinity.node_affinity.required
+    selector = tuple(sorted(spec.node_selector.items()))
+    return _constraints(selector, spec.affinity.node_affinity.required, spec.tolerations, host_ports(spec))
+
+
+@lru_cache(_SHAPES)
+def _constraints(
+    selector: tuple[tuple[str, str], ...],
+    required: NodeSelector | None,
+    tolerations: tuple[WireToleration, ...],
+    ports: tuple[HostPort, ...],
+) -> Constraints:
     terms: tuple[Term, ...] = ()
     if required is not None:
         # No term at all selects nothing in Kubernetes; here, no term means no demand.
         terms = tuple(_term(term) for term in required.node_selector_terms) or (Term(),)
     return Constraints(
-        selector=tuple(sorted(spec.node_selector.items())),
+        selector=selector,
         affinity=terms,
-        tolerations=tuple(_toleration(toleration) for toleration in spec.tolerations),
-        ports=host_ports(spec),
+        tolerations=tuple(_toleration(toleration) for toleration in tolerations),
+        ports=ports,
     )
 
 

@@ -36,6 +36,10 @@ from entresol.runtime.herald import Herald
 from entresol.runtime.publisher import Publisher
 from entresol.runtime.world import World
 
+RARE_COLLECTIONS = (100_000, 20, 100)
+"""Thresholds of the garbage collector. Nothing on the way of an event or a deed makes cycles, so what it finds is
+little, and by default it would look through everything new for every 700 objects that are."""
+
 STALE_SECONDS = 90.0
 """A watch without a sign of life for so long is dead: the server sends a bookmark about every minute."""
 
@@ -94,6 +98,7 @@ class Driver:
 
     async def run(self) -> NoReturn:
         """Run until cancelled. Raises, as an exception group, what ended any part of it."""
+        gc.set_threshold(*RARE_COLLECTIONS)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._dispatcher.run(), name="dispatcher")

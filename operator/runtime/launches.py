@@ -119,7 +119,8 @@ class Launches:
         verdict = await self._settle("bind", lambda: desk.client.bind_pod(namespace, name, body), judge)
         if isinstance(verdict, Refused):
             return LaunchRefused(deed.task, 0, verdict.refusal, verdict.words)
-        return Launched(deed.task, 0, PodId(pod.metadata.uid), _demand(verdict))
+        # What a pod asks is settled when it is created; the watch has told it, and it was decided on.
+        return Launched(deed.task, 0, PodId(pod.metadata.uid), Resources())
 
     async def _settle(
         self, verb: str, send: Callable[[], Awaitable[Outcome]], judge: Callable[[Outcome], Awaitable[Verdict]]
