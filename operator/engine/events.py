@@ -162,7 +162,10 @@ class Refusal(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Launched:
-    """The task's pod exists and is on its agent. `demand` is what the created pod really asks, after admission."""
+    """The task's pod exists and is on its agent.
+
+    `demand` is what a created pod asks after admission; nothing for a bound one, which asks what it was seen to ask.
+    """
 
     task: TaskId
     attempt: int

@@ -221,7 +221,7 @@ async def test_a_bind_ends_in_one_certain_outcome(
     (outcome,) = await bench.end(BindPod(pod, N1, CHARGE))
     node = bench.cluster.object(PODS, "team", "web")["spec"].get("nodeName")
     if want_refusal is None:
-        assert (outcome, node) == (Launched(pod, 0, PodId(pod), Resources.of(cpu=1000, pods=1)), "n1")
+        assert (outcome, node) == (Launched(pod, 0, PodId(pod), Resources()), "n1")
     else:
         assert isinstance(outcome, LaunchRefused)
         assert (outcome.refusal, node) == (want_refusal, None)
