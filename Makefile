@@ -13,10 +13,13 @@ SHELL   := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
+BENCHES := cycle bind contended latency start churn fairness
+
 .PHONY: help demo test fmt lint types arch unit properties e2e bench verify docs lock binaries clean
+.PHONY: bench-check $(BENCHES:%=bench-%)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z][a-z0-9]*:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: binaries ## a real control plane on this machine, shared by two frameworks; KEEP=1 leaves it running
 	@$(PY) -m devcluster.demo $(if $(filter-out 0,$(KEEP)),--keep)
@@ -46,8 +49,14 @@ properties: $(STAMP) ## property tests alone, with many more examples and a fres
 e2e: binaries ## end-to-end tests on the real control plane
 	@$(CHECK) e2e
 
-bench: $(STAMP) ## how long an allocation cycle takes, alone
-	@$(PY) -m tests.bench.cycle_time small
+bench: binaries ## every benchmark, one after another, about an hour; one alone: make bench-NAME ARGS=…
+	@for each in $(BENCHES); do $(PY) -m tests.bench.$$each $(ARGS); done
+
+$(BENCHES:%=bench-%): bench-%: binaries
+	@$(PY) -m tests.bench.$* $(ARGS)
+
+bench-check: binaries ## the short form of the benchmarks, held against tests/bench/contract.toml
+	@$(PY) -m tests.bench.check
 
 docs: $(STAMP) ## regenerate the generated pages
 	@$(PY) -m scripts.docs
