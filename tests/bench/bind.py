@@ -120,8 +120,9 @@ class Course:
             "rate": self.binds.rate(LOW, HIGH),
             "seconds": self.binds.moments[-1] - self.binds.moments[0],
             "first_bind_after": self.binds.moments[0] - self.launched,
-            "settled_after": self.settled - self.launched,
         }
+        if not math.isnan(self.settled):
+            found["settled_after"] = self.settled - self.launched
         for name in ("scheduler", "apiserver", "etcd", "watch"):
             found[f"{name}_ms"] = 1000 * self.meter.cpu(name, *window) / self.binds.in_window(LOW, HIGH)
         for name in ("scheduler", "apiserver", "etcd"):

@@ -29,12 +29,16 @@ TOO_MANY = 429
 _PAUSE = 1.0
 
 
+NOTHING = msgspec.Raw(b"null")
+"""The body of a request without one."""
+
+
 class Errand(msgspec.Struct, array_like=True):
     """One request. `path` is relative to the server; `body` is JSON that goes out as it stands."""
 
     method: str
     path: str
-    body: msgspec.Raw = msgspec.Raw()
+    body: msgspec.Raw = NOTHING
     media_type: str = transport.JSON
 
 
@@ -112,9 +116,10 @@ class Sender:
             await self._one(session, one, URL(base + one.path, encoded=True), headers)
 
     async def _one(self, session: ClientSession, one: Errand, url: URL, headers: dict[str, str]) -> None:
+        body = None if one.body == NOTHING else bytes(one.body)
         while True:
             try:
-                async with session.request(one.method, url, data=bytes(one.body) or None, headers=headers) as answer:
+                async with session.request(one.method, url, data=body, headers=headers) as answer:
                     said = await answer.read()
             except (ClientError, OSError) as error:
                 self._failures[f"{type(error).__name__}: {error}"[:200]] += 1

@@ -68,7 +68,12 @@ class Record:
         self._extra: dict[str, Any] = {}
 
     def round(self, contender: str, values: Mapping[str, float]) -> None:
-        """Keep one round's values, and say them, so that a long benchmark shows where it is."""
+        """Keep one round's values, and say them, so that a long benchmark shows where it is.
+
+        Raises ValueError for a value that JSON cannot say: what was not measured is left out.
+        """
+        if odd := [name for name, value in values.items() if not isfinite(value)]:
+            raise ValueError(f"values must be finite; of {contender} these are not: {', '.join(odd)}")
         self._rounds.setdefault(contender, []).append(dict(values))
         said = "  ".join(f"{name} {shown(value)}" for name, value in values.items())
         print(f"{contender}: {said}", flush=True)  # noqa: T201 - a command prints
@@ -150,7 +155,7 @@ def table(medians: Mapping[str, Mapping[str, float]], rounds: Mapping[str, int])
 
 def shown(value: float | None) -> str:
     """A figure with as many digits as it deserves; a dash for none."""
-    if value is None or not isfinite(value):
+    if value is None:
         return "-"
     if abs(value) >= 100 or value == int(value):
         return f"{value:,.0f}"
