@@ -80,6 +80,8 @@ STAGES: tuple[Stage, ...] = (
     ),
     Stage("coverage-core", _tool("coverage", "report", f"--include={','.join(CORE)}", "--fail-under=100")),
     Stage("coverage-all", _tool("coverage", "report", "--fail-under=90")),
+    # Ratios within one run, measured alone: before the stage that fills the machine.
+    Stage("contract", _tool("tests.bench.check")),
     # Two clusters side by side: these tests wait more than they work. A file keeps its worker, hence its cluster.
     Stage("e2e", _tool("pytest", "-m", "e2e", "--timeout=900", "-n", "2", "--dist", "loadfile"), tests=True),
 )

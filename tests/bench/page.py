@@ -1,0 +1,161 @@
+"""Writes the figures into `docs/performance.md`: `python -m tests.bench.page [--any]`.
+
+Every benchmark has a section between `<!-- begin NAME -->` and `<!-- end NAME -->`, made of its record in
+`build/bench/NAME.json` and of nothing else. A section whose record is not there stays as it is, and so does one whose
+record is of a shortened run, unless told to take `--any`. What stands outside of the markers is prose and not touched.
+"""
+
+import argparse
+import json
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.bench.record import RESULTS, ROOT, shown
+
+Json = Mapping[str, Any]
+
+PAGE = ROOT / "docs" / "performance.md"
+BENCHES = ("bind", "contended", "latency", "cycle", "start", "churn", "fairness")
+CUT = ("--short", "--only", "--sizes", "--contenders", "--offline", "--memory")
+"""Options of benchmarks that leave something out; figures of such a run are not for the page."""
+
+SIZE = re.compile(r"^(.+?),? (\d+x\d+(?:x\d+)*)$")
+
+
+def section(record: Json) -> str:
+    """One benchmark's figures as Markdown."""
+    parts = [_origin(record), *_tables(record), _ratios(record["ratios"]), _aims(record["aims"]), _notes(record)]
+    return "\n\n".join(part for part in parts if part)
+
+
+def rewrite(page: str, records: Mapping[str, Json]) -> str:
+    """The page with the sections of these records made anew.
+
+    Raises:
+        ValueError: a record has no section, or a section no end.
+    """
+    for name, record in records.items():
+        begin, end = f"<!-- begin {name} -->", f"<!-- end {name} -->"
+        head, found, rest = page.partition(begin)
+        _, ended, tail = rest.partition(end)
+        if not found or not ended:
+            raise ValueError(f"the page must have a section between {begin!r} and {end!r}")
+        page = f"{head}{begin}\n\n{section(record)}\n\n{end}{tail}"
+    return page
+
+
+def shortened(record: Json) -> bool:
+    """Whether the run left something out."""
+    return not set(CUT).isdisjoint(re.split(r"[ =]", record["command"]))
+
+
+def _origin(record: Json) -> str:
+    machine, versions = record["machine"], record["versions"]
+    memory = f", {machine['memory_mib'] / 1024:.0f} GiB" if machine["memory_mib"] else ""
+    names = ", ".join(f"{name} {number}" for name, number in versions.items())
+    return (
+        f"`{record['command']}` at commit `{record['commit']}`, {record['taken'][:10]}, on {machine['cpus']} cores of"
+        f" {machine['cpu_model']}{memory}, Linux {machine['kernel']}; {names}."
+    )
+
+
+def _tables(record: Json) -> Iterator[str]:
+    """One table for each group of contenders that have the same values: contenders side by side, a value on each line."""
+    groups: dict[tuple[str, tuple[str, ...]], dict[str, Sequence[Json]]] = {}
+    for contender, rounds in record["rounds"].items():
+        name, variant = _split(contender)
+        values = tuple(dict.fromkeys(value for each in rounds for value in each))
+        groups.setdefault((variant, values), {})[name] = rounds
+    for (variant, values), contenders in groups.items():
+        counts = (str(len(rounds)) for rounds in contenders.values())
+        rows = [["rounds", *counts]]
+        for value in values:
+            middle = record["medians"]
+            cells = (
+                _cell(
+                    middle[_joined(record, name, variant)].get(value), [each[value] for each in rounds if value in each]
+                )
+                for name, rounds in contenders.items()
+            )
+            rows.append([_words(value), *cells])
+        yield _table([variant, *map(_words, contenders)], rows)
+
+
+def _split(contender: str) -> tuple[str, str]:
+    """A contender's name, and what it is measured at: `a, 16 GiB` and `a 200x1000` are both of somebody called `a`."""
+    if found := SIZE.match(contender):
+        return found[1], found[2]
+    name, _, variant = contender.rpartition(", ")
+    return (name, variant) if name else (contender, "")
+
+
+def _joined(record: Json, name: str, variant: str) -> str:
+    """The contender of this name and variant, as the record calls it."""
+    contenders: Iterable[str] = record["rounds"]
+    return next(each for each in contenders if _split(each) == (name, variant))
+
+
+def _words(name: str) -> str:
+    """A name as one reads it; with its underscores it could be taken for that of a metric."""
+    return name.replace("_", " ")
+
+
+def _cell(middle: float | None, values: Sequence[float]) -> str:
+    """A median, with the least and the most where rounds differ."""
+    if middle is None or len(values) < 2 or shown(min(values)) == shown(max(values)):
+        return shown(middle)
+    return f"{shown(middle)} ({shown(min(values))} … {shown(max(values))})"
+
+
+def _ratios(ratios: Mapping[str, float | None]) -> str:
+    rows = [[_words(name), shown(value)] for name, value in ratios.items() if value is not None]
+    return _table(["ratio of medians", ""], rows) if rows else ""
+
+
+def _aims(aims: Sequence[Json]) -> str:
+    words = {True: "reached", False: "**not reached**", None: "not measured"}
+    rows = [[aim["text"], _bound(aim), shown(aim["value"]), words[aim["reached"]]] for aim in aims]
+    return _table(["aim", "wanted", "measured", ""], rows) if rows else ""
+
+
+def _bound(aim: Json) -> str:
+    return f"≥ {aim['at_least']:g}" if aim["at_least"] is not None else f"≤ {aim['at_most']:g}"
+
+
+def _notes(record: Json) -> str:
+    return "\n".join(f"* {note}" for note in record["notes"])
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table, figures to the right."""
+    rule = ["---", *["---:"] * (len(head) - 1)]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *rows))
+
+
+def records(folder: Path, *, wanted: Callable[[Json], bool]) -> dict[str, Json]:
+    """The records in a folder that are wanted, by the name of their benchmark."""
+    found = {}
+    for name in BENCHES:
+        path = folder / f"{name}.json"
+        if path.exists() and wanted(record := json.loads(path.read_text())):
+            found[name] = record
+    return found
+
+
+def main(arguments: Sequence[str] | None = None, folder: Path = RESULTS, page: Path = PAGE) -> int:
+    """Rewrite the page and say what became of each section."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.page", description=__doc__.splitlines()[0])
+    parser.add_argument("--any", action="store_true", help="take records of shortened runs too")
+    everything: bool = parser.parse_args(arguments).any
+    found = records(folder, wanted=lambda record: everything or not shortened(record))
+    page.write_text(rewrite(page.read_text(), found))
+    for name in BENCHES:
+        print(f"{name}: {'written' if name in found else 'left as it is, for want of a full record'}")  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
