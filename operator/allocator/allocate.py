@@ -21,24 +21,33 @@ def allocate(snapshot: ClusterSnapshot, policy: Policy, cache: Cache | None = No
     """Decide who gets what, in steps.
 
     Yields:
-        Partial plans of at most `policy.grants_per_step` grants, at most `policy.grants_per_cycle` in all. The last,
-        and only the last, is `final`: it says for all that still waits why, and in which order it stands.
-        A caller may stop early; what was not yielded was not decided.
+        Partial plans of at most `policy.grants_per_step` grants, at most `policy.grants_per_cycle` in all. Whenever
+        much was worked out, which in a large cluster happens before the first grant and after the last, a plan may be
+        shorter or empty: the caller gets its turn. The last, and only the last, is `final`: it says for all that still
+        waits why, and in which order it stands. A caller may stop early; what was not yielded was not decided.
     """
-    cycle = Cycle(snapshot, policy, cache or Cache())
+    cache = cache or Cache()
+    for _ in cache.open(snapshot):
+        yield Plan(snapshot.cycle, ())
+    cycle = Cycle(snapshot, policy, cache)
+    for _ in cycle.prepare():
+        if cycle.tired():
+            yield Plan(snapshot.cycle, ())
     grants: list[Grant] = []
-    for _ in range(policy.grants_per_cycle):
-        grant = cycle.grant()
-        if grant is None:
-            break
-        if len(grants) == policy.grants_per_step:
+    for grant in cycle.grants(policy.grants_per_cycle):
+        if len(grants) == policy.grants_per_step or cycle.tired():
             yield Plan(snapshot.cycle, tuple(grants))
             grants.clear()
         grants.append(grant)
+    explanation = cycle.explanation()
+    for _ in explanation.find():
+        if cycle.tired():
+            yield Plan(snapshot.cycle, tuple(grants))
+            grants.clear()
     yield Plan(
         cycle=snapshot.cycle,
         grants=tuple(grants),
         final=True,
-        passes=cycle.passes(),
-        standings=cycle.standings(),
+        passes=tuple(explanation.passes),
+        standings=tuple(explanation.standings),
     )

@@ -40,7 +40,6 @@ class Axes:
         position = self._position
         vector = [0] * len(self.names)
         for name, amount in resources.amounts:
-            i = position.get(name)
-            if i is not None:
-                vector[i] = min(amount, most)
+            if name in position:
+                vector[position[name]] = min(most, amount)
         return vector

@@ -4,130 +4,149 @@ The rule it keeps, and which an audit of its grants can check: *every grant goes
 that could be granted at that moment*, level by level. So whatever a grant changes is settled before the next one: the
 holders that were charged, the frameworks whose next unit has lost its last agent, and those whose next unit would now
 pass their role's limit.
+
+A cycle has three parts, `prepare`, `grants` and `explanation`, each to be exhausted in this order. All three give way
+now and then: `tired` says when enough has been done at a stretch. It goes by counted work and not by a clock, so that the
+same snapshot is always cut the same way.
 """
 
-from entresol.allocator.line import Queued
+from collections.abc import Iterable, Iterator
+
+from entresol.allocator.explanation import Explanation
 from entresol.allocator.memo import Cache
-from entresol.allocator.placement.diagnosis import diagnose
 from entresol.allocator.placement.floor import Floor
-from entresol.allocator.placement.kind import Room
+from entresol.allocator.placement.kind import Kind, Room
 from entresol.allocator.placement.walk import Walk
-from entresol.allocator.plan import CutShort, Grant, Launch, OverLimit, Pass, Slice, Standing, Verdict
-from entresol.allocator.seating import Seat, seats
+from entresol.allocator.plan import Grant, Launch, Slice
+from entresol.allocator.seating import Seat, Seating
 from entresol.allocator.shares import inverses
 from entresol.allocator.snapshot import ClusterSnapshot
-from entresol.allocator.tree import Tree
+from entresol.allocator.tree import Holder, Tree
 from entresol.allocator.watch import Watch
 from entresol.model.policy import Policy
-from entresol.model.reasons import Shortage
+
+_new = tuple.__new__
+"""What calling `Launch` or `Slice` comes down to, without two frames in between."""
+
+ENOUGH = 8000
+"""Work at a stretch, in microseconds of an ordinary core."""
+GRANT, SEAT = 10, 20
+"""What placing a unit and seating a framework cost of it."""
 
 
 class Cycle:
     """A cycle under way."""
 
     def __init__(self, snapshot: ClusterSnapshot, policy: Policy, cache: Cache) -> None:
-        cache.open(snapshot)
+        """Begin a cycle; `cache` must be open on the snapshot."""
         names = cache.axes.names
-        self._axes = cache.axes
-        self._placements = policy.placements
-        self._inverse = inverses(names, snapshot.totals)
         self._floor = Floor(cache.matrix)
         self._watch = Watch(self._floor)
-        self._walks: dict[tuple[Room, str], Walk] = {}
+        self._inverse = inverses(names, snapshot.totals)
+        self._placements = policy.placements
+        self._walks: dict[str, dict[Room, Walk]] = {}
         self._tree = Tree(policy.share, inverses(names, snapshot.totals, policy.excluded))
-        self._seats = seats(snapshot, self._tree, cache)
+        self._seating = Seating(snapshot, self._tree, cache)
+        self._seats: dict[Holder, Seat] = {}
         self._waiting: dict[Room, dict[Seat, None]] = {}
+
+    def tired(self) -> bool:
+        """Whether enough was done since this was last true."""
+        if self._floor.effort < ENOUGH:
+            return False
+        self._floor.effort = 0
+        return True
+
+    def prepare(self) -> Iterator[None]:
+        """Seat everybody and find everybody's next unit."""
+        floor = self._floor
+        for seat in self._seating.seats():
+            self._seats[seat.holder] = seat
+            floor.effort += SEAT
+            yield
+        grounds = {queued.room.kind.ground: None for seat in self._seats.values() for queued in seat.line.queues}
+        for ground in grounds:
+            for _ in ground.learn(floor.matrix):
+                floor.effort = ENOUGH
+                yield
+            floor.effort += SEAT
+            yield
         for seat in self._seats.values():
             self._choose(seat)
+            floor.effort += GRANT
+            yield
+        floor.effort = 0
 
-    def grant(self) -> Grant | None:
-        """Grant one unit to whoever is due; None when nothing that waits can be granted."""
-        leaf = self._tree.due()
-        if leaf is None:
-            return None
-        seat = self._seats[leaf]
-        room, unit = _head(seat).room, _head(seat).unit
-        agent = self._walk(room, seat.view.placement).best()
-        grant = (Slice if seat.view.external else Launch)(
-            framework=seat.view.id,
-            task=unit.task,
-            work=room.kind.work,
-            agent=self._floor.matrix.views[agent].agent.id,
-            keys=self._tree.keys(leaf),
-        )
-        self._floor.take(room.kind, agent)
-        self._tree.charge(leaf, room.kind.demand)
-        seat.line.advance()
-        for other in self._unsettled(seat, agent):
-            self._choose(other)
-        return grant
+    def grants(self, most: int) -> Iterator[Grant]:
+        """Grant one unit after the other to whoever is due, until nothing that waits can be granted."""
+        floor, tree, watch, seats = self._floor, self._tree, self._watch, self._seats
+        views = floor.matrix.views
+        for _ in range(most):
+            due = tree.due()
+            if due is None:
+                return
+            leaf, keys = due
+            seat = seats[leaf]
+            queued, view = seat.head, seat.view
+            if queued is None:
+                raise AssertionError("a framework without an open class was called due")
+            room, unit = queued.room, queued.unit
+            kind = room.kind
+            agent = self._walk(room, view.placement).best()
+            floor.take(kind, agent)
+            floor.effort += GRANT
+            then = seat.line.advance()
+            died = watch.shaken(agent)
+            if then is queued and not died and seat.ceiling is None:
+                tree.next_unit(leaf, kind.demand, queued.unit.since, kind.pairs)
+            else:
+                self._settle(seat, kind, died)
+            what = (view.id, unit.task, kind.work, views[agent].agent.id, keys)
+            yield _new(Slice, what) if view.external else _new(Launch, what)
 
-    def passes(self) -> tuple[Pass, ...]:
-        """Every class of every framework that is left with units, and why; call it when no grant follows."""
-        shortages: dict[Room, Shortage] = {}
-        return tuple(
-            Pass(seat.view.id, queued.room.kind.work, self._verdict(seat, queued.room, shortages))
-            for seat in self._seats.values()
-            for queued in seat.line.left()
-        )
-
-    def standings(self) -> tuple[Standing, ...]:
-        """The order in which the waiting would be due if there were room; ends the cycle, no grant may follow."""
-        waiting = []
-        for seat in self._seats.values():
-            seat.line.reopen()
-            seat.head = seat.line.head(seat.within_limit)
-            self._state_next(seat)
-            if seat.head is not None:
-                waiting.append(seat)
-        standings = [Standing(seat.view.id, self._tree.keys(seat.holder)) for seat in waiting]
-        return tuple(sorted(standings, key=lambda standing: standing.keys))
+    def explanation(self) -> Explanation:
+        """Why what is left waits, and in which order, still to be found out; no grant may follow."""
+        return Explanation(self._floor, self._watch, self._tree, self._seats.values())
 
     def _walk(self, room: Room, placement: str) -> Walk:
-        walk = self._walks.get((room, placement))
+        walks = self._walks.get(placement)
+        if walks is None:
+            walks = self._walks[placement] = {}
+        walk = walks.get(room)
         if walk is None:
-            walk = Walk(self._floor, room, self._placements[placement], self._inverse)
-            self._walks[room, placement] = walk
+            walk = walks[room] = Walk(self._floor, room, self._placements[placement], self._inverse)
         return walk
 
-    def _unsettled(self, charged: Seat, agent: int) -> dict[Seat, None]:
-        """Whose place in the order may have changed: the one just charged, and those whose next unit is out now."""
-        seats = {charged: None}
-        for room in self._watch.shaken(agent):
-            seats.update(self._waiting.get(room, {}))
-        if (ceiling := charged.ceiling) is not None:
+    def _settle(self, served: Seat, kind: Kind, died: Iterable[Room]) -> None:
+        """Charge the framework that was served, and choose anew for all whose next unit is out now."""
+        unsettled: dict[Seat, None] = {}
+        ceiling, charged = served.ceiling, kind.pairs
+        if ceiling is not None:
+            # The limit is judged on what the role holds, this unit included.
+            self._tree.next_unit(served.holder, None, charged=charged)
+            charged = ()
             for room in ceiling.lowered():
-                seats.update((seat, None) for seat in self._waiting.get(room, {}) if seat.ceiling is ceiling)
-        return seats
+                unsettled.update((seat, None) for seat in self._waiting.get(room, {}) if seat.ceiling is ceiling)
+        for room in died:
+            unsettled.update(self._waiting.get(room, {}))
+        self._choose(served, charged)
+        unsettled.pop(served, None)
+        for seat in unsettled:
+            self._choose(seat)
 
-    def _choose(self, seat: Seat) -> None:
+    def _choose(self, seat: Seat, charged: tuple[tuple[int, int], ...] = ()) -> None:
         """Find the framework's next unit among its open classes, and its place in the order."""
-        before, alive = seat.head, self._watch.alive
-        seat.head = seat.line.head(lambda room: seat.within_limit(room) and alive(room))
-        if seat.head is not before:
+        before, ceiling, is_open = seat.head, seat.ceiling, self._watch.alive
+        if ceiling is not None:
+            closed, alive = ceiling.closed, is_open
+            is_open = lambda room: room not in closed and alive(room)  # noqa: E731 - as short as what it replaces
+        head = seat.head = seat.line.head(is_open)
+        if head is not before:
             if before is not None:
                 self._waiting[before.room].pop(seat, None)
-            if seat.head is not None:
-                self._waiting.setdefault(seat.head.room, {})[seat] = None
-        self._state_next(seat)
-
-    def _state_next(self, seat: Seat) -> None:
-        if seat.head is None:
-            self._tree.next_unit(seat.holder, None)
+            if head is not None:
+                self._waiting.setdefault(head.room, {})[seat] = None
+        if head is None:
+            self._tree.next_unit(seat.holder, None, charged=charged)
         else:
-            self._tree.next_unit(seat.holder, seat.head.room.kind.demand, seat.head.unit.since)
-
-    def _verdict(self, seat: Seat, room: Room, shortages: dict[Room, Shortage]) -> Verdict:
-        if seat.ceiling is not None and (over := seat.ceiling.over(room.kind)):
-            return OverLimit(tuple(self._axes.names[i] for i in over))
-        if room not in self._watch.dead:
-            return CutShort()
-        if room not in shortages:
-            shortages[room] = diagnose(self._floor, room)
-        return shortages[room]
-
-
-def _head(seat: Seat) -> Queued:
-    if seat.head is None:
-        raise AssertionError("a framework without an open class was called due")
-    return seat.head
+            self._tree.next_unit(seat.holder, head.room.kind.demand, head.unit.since, charged)

@@ -5,7 +5,6 @@ class that finds no room or would pass a limit is passed over, not the framework
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from heapq import heapify, heappop, heapreplace
 from typing import TypeAlias
 
@@ -15,23 +14,36 @@ from entresol.model.work import Unit
 Rank: TypeAlias = tuple[tuple[float, ...], float, str]
 
 
-@dataclass(slots=True, eq=False)
 class Queued:
-    """One class's queue while it is served; `at` is the place of its next unit."""
+    """One class's queue while it is served.
 
-    room: Room
-    units: Sequence[Unit]
-    at: int = 0
+    Attributes:
+        at: the place of its next unit.
+        unit: that unit; meaningless when none is left.
+    """
+
+    __slots__ = ("_count", "at", "room", "unit", "units")
+
+    def __init__(self, room: Room, units: Sequence[Unit]) -> None:
+        """Begin with the first of `units`, of which there must be one."""
+        self.room = room
+        self.units = units
+        self.at = 0
+        self.unit = units[0]
+        self._count = len(units)
 
     @property
     def left(self) -> bool:
         """Whether units are waiting."""
-        return self.at < len(self.units)
+        return self.at < self._count
 
-    @property
-    def unit(self) -> Unit:
-        """The next unit."""
-        return self.units[self.at]
+    def advance(self) -> bool:
+        """Go on to the next unit; False when that was the last."""
+        self.at = at = self.at + 1
+        if at == self._count:
+            return False
+        self.unit = self.units[at]
+        return True
 
 
 class Line:
@@ -59,15 +71,22 @@ class Line:
             heappop(heads)
         return None
 
-    def advance(self) -> None:
-        """Take the unit that `head` named out of the line."""
-        i = self._heads[0][1]
+    def advance(self) -> Queued | None:
+        """Take the unit that `head` named out of the line.
+
+        Returns:
+            The queue that is first now, whether it is open or not.
+        """
+        heads = self._heads
+        i = heads[0][1]
         queued = self.queues[i]
-        queued.at += 1
-        if queued.left:
-            heapreplace(self._heads, (queued.units[queued.at].rank, i))
+        if queued.advance():
+            if len(heads) == 1:
+                return queued
+            heapreplace(heads, (queued.unit.rank, i))
         else:
-            heappop(self._heads)
+            heappop(heads)
+        return self.queues[heads[0][1]] if heads else None
 
     def left(self) -> list[Queued]:
         """The queues with waiting units, the first in line first."""

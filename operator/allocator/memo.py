@@ -5,7 +5,7 @@ cycle at a time, of one cluster. It relies on the identity of the snapshot's fro
 forgets classes that nobody has asked about for a while, so it stays as small as what is in use.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Generic, TypeVar
 from weakref import WeakValueDictionary
@@ -63,8 +63,11 @@ class Cache:
         self._known: _Recent[int, tuple[TaskClass, Kind]] = _Recent()
         self._grounds: WeakValueDictionary[TaskClass, Ground] = WeakValueDictionary()
 
-    def open(self, snapshot: ClusterSnapshot) -> None:
-        """Take over a snapshot: every resource it names has a position, every agent its column."""
+    def open(self, snapshot: ClusterSnapshot) -> Iterator[None]:
+        """Take over a snapshot: every resource it names has a position, every agent its column.
+
+        Must be exhausted before anything is asked; where much has changed it yields, to let others have a turn.
+        """
         self._cycles += 1
         if self._cycles % GENERATION == 0:
             self._kinds.grow_older()
@@ -73,10 +76,11 @@ class Cache:
         spare = set(self.axes.names) - names
         if not names.issubset(self.axes.names) or len(spare) > SPARE_NAMES:
             self._start_over(names)
-        moved = self.matrix.update(snapshot.agents)
+        moved = self.matrix.take_over(snapshot.agents)
         if moved is not None:
             for ground in self._grounds.values():
                 ground.move(moved)
+        yield from self.matrix.refresh()
 
     def kind(self, work: TaskClass) -> Kind:
         """The class in the allocator's own terms."""

@@ -15,7 +15,12 @@ from entresol.model.policy import ShareFunction
 
 def final_share(held: Sequence[int], demand: Sequence[int], inverse: Sequence[float]) -> float:
     """The dominant share *after* the next unit. Nobody is refused while this stays within its weight's fraction."""
-    return max([(have + more) * part for have, more, part in zip(held, demand, inverse, strict=True)], default=0.0)
+    share = 0.0
+    for have, more, part in zip(held, demand, inverse, strict=True):
+        fraction = (have + more) * part
+        if fraction > share:  # noqa: PLR1730 - twice as fast as `max`, and run for every level of every grant
+            share = fraction
+    return share
 
 
 def current_share(held: Sequence[int], _demand: Sequence[int], inverse: Sequence[float]) -> float:

@@ -30,9 +30,8 @@ class Key(NamedTuple):
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Launch:
-    """A built-in framework's unit, and the agent it goes to."""
+class Launch(NamedTuple):
+    """A built-in framework's unit, and the agent it goes to. A tuple for the same reason as `Key`."""
 
     framework: FrameworkId
     task: TaskId
@@ -41,8 +40,7 @@ class Launch:
     keys: tuple[Key, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
+class Slice(NamedTuple):
     """Room on one agent for one unit that an external framework asked for; the engine makes offers of slices.
 
     `task` names the placeholder unit of the framework's demand, not a task: the framework decides what to run.
@@ -73,8 +71,7 @@ class CutShort:
 Verdict = OverLimit | CutShort | Shortage
 
 
-@dataclass(frozen=True, slots=True)
-class Pass:
+class Pass(NamedTuple):
     """A class of a framework that is left with waiting units, and why."""
 
     framework: FrameworkId
@@ -82,8 +79,7 @@ class Pass:
     verdict: Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(NamedTuple):
     """Where a waiting framework stands at the end of a cycle: its keys from the role's level down to its own."""
 
     framework: FrameworkId
@@ -93,6 +89,8 @@ class Standing:
 @dataclass(frozen=True, slots=True)
 class Plan:
     """One partial answer. A cycle yields several; only the last, marked `final`, explains what is left.
+
+    A part may be empty: setting a cycle up and explaining its end are cut into steps like everything else.
 
     Attributes:
         standings: waiting frameworks in the order they are due, those over their limit left out.

@@ -1,17 +1,20 @@
 """A snapshot set up for a cycle: every framework has its place in the tree, its line, and its role's ceiling."""
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from entresol.allocator.limits import Ceiling
 from entresol.allocator.line import Line, Queued
 from entresol.allocator.memo import Cache
 from entresol.allocator.placement.kind import Kind, Room
-from entresol.allocator.snapshot import ClusterSnapshot, FrameworkView, RoleView
+from entresol.allocator.snapshot import ClusterSnapshot, FrameworkView
 from entresol.allocator.tree import Holder, Tree
 from entresol.model.identifiers import RoleId
 from entresol.model.resources import Resources
 from entresol.model.work import TaskClass
+
+NOTHING = Resources()
 
 
 @dataclass(slots=True, eq=False)
@@ -35,45 +38,62 @@ class Seat:
         return self.ceiling is None or room not in self.ceiling.closed
 
 
-def seats(snapshot: ClusterSnapshot, tree: Tree, cache: Cache) -> dict[Holder, Seat]:
-    """Give every framework its seat below `tree.root`, in alphabetical order. `cache` must be open on this snapshot."""
-    axes, rooms = cache.axes, _Rooms(snapshot, cache)
-    roles = {view.role.id: _Role(view, tree, cache) for view in snapshot.roles}
-    seated: dict[Holder, Seat] = {}
-    for view in sorted(snapshot.frameworks, key=lambda view: view.id):
-        line = Line([Queued(rooms.of(view, queue.work), queue.units) for queue in view.queues if queue.units])
-        space = roles[view.role].namespace(view.namespace)
-        holder = Holder(view.id, space, axes.demand(view.held), view.weight)
-        seated[holder] = Seat(view, holder, line)
-    _set_limits(snapshot.roles, roles, seated.values(), cache)
-    return seated
+class Seating:
+    """Gives every framework its seat."""
 
+    def __init__(self, snapshot: ClusterSnapshot, tree: Tree, cache: Cache) -> None:
+        """Seat nobody yet; `cache` must be open on this snapshot."""
+        self._frameworks = sorted(snapshot.frameworks, key=lambda view: view.id)
+        self._roles = {view.role.id: view for view in snapshot.roles}
+        self._tree = tree
+        self._axes = cache.axes
+        self._rooms = _Rooms(snapshot, cache)
+        self._taken: dict[RoleId, Holder] = {}
+        self._shared: dict[tuple[RoleId, str], Holder] = {}
+        self._in_space = Counter((view.role, view.namespace) for view in self._frameworks)
+        self._in_role = Counter(role for role, _ in self._in_space)
 
-class _Role:
-    """A role's holder and those of its namespaces, which share the role equally among themselves."""
+    def seats(self) -> Iterator[Seat]:
+        """The seats below `tree.root`, in alphabetical order of their frameworks; none is ready before the last."""
+        limited: dict[RoleId, list[Seat]] = {}
+        for view in self._frameworks:
+            line = Line([Queued(self._rooms.of(view, queue.work), queue.units) for queue in view.queues if queue.units])
+            space = self._namespace(view.role, view.namespace)
+            held = self._common(space, view.held, self._in_space[view.role, view.namespace])
+            seat = Seat(view, Holder(view.id, space, held, view.weight), line)
+            if self._roles[view.role].role.limit:
+                limited.setdefault(view.role, []).append(seat)
+            yield seat
+        for role, inside in limited.items():
+            self._set_limit(role, inside)
 
-    def __init__(self, view: RoleView, tree: Tree, cache: Cache) -> None:
-        self._view, self._axes = view, cache.axes
-        guarantee = cache.axes.pairs(view.role.guarantee)
-        self.holder = Holder(view.role.id, tree.root, cache.axes.demand(view.held), view.role.weight, guarantee)
-        self._namespaces: dict[str, Holder] = {}
+    def _namespace(self, role: RoleId, name: str) -> Holder:
+        """A namespace's holder; those of a role share it equally among themselves."""
+        holder = self._shared.get((role, name))
+        if holder is None:
+            parent = self._role(role)
+            held = self._common(parent, self._roles[role].namespaces.get(name, NOTHING), self._in_role[role])
+            holder = self._shared[role, name] = Holder(name, parent, held)
+        return holder
 
-    def namespace(self, name: str) -> Holder:
-        if name not in self._namespaces:
-            held = self._view.namespaces.get(name, Resources())
-            self._namespaces[name] = Holder(name, self.holder, self._axes.demand(held))
-        return self._namespaces[name]
+    def _role(self, role: RoleId) -> Holder:
+        holder = self._taken.get(role)
+        if holder is None:
+            view, axes = self._roles[role], self._axes
+            guarantee = axes.pairs(view.role.guarantee)
+            holder = Holder(role, self._tree.root, axes.demand(view.held), view.role.weight, guarantee)
+            self._taken[role] = holder
+        return holder
 
+    def _common(self, parent: Holder, held: Resources, siblings: int) -> list[int]:
+        """The vector of what a holder holds: its parent's own if it is the only child and holds as much."""
+        vector = self._axes.demand(held)
+        return parent.held if siblings == 1 and vector == parent.held else vector
 
-def _set_limits(views: Iterable[RoleView], roles: Mapping[RoleId, _Role], seated: Iterable[Seat], cache: Cache) -> None:
-    limits = {view.role.id: cache.axes.pairs(view.role.limit.items()) for view in views if view.role.limit}
-    members: dict[RoleId, list[Seat]] = {}
-    for seat in seated:
-        if limits.get(seat.view.role):
-            members.setdefault(seat.view.role, []).append(seat)
-    for role, inside in members.items():
+    def _set_limit(self, role: RoleId, inside: list[Seat]) -> None:
+        limit = self._axes.pairs(self._roles[role].role.limit.items())
         rooms = dict.fromkeys(queued.room for seat in inside for queued in seat.line.queues)
-        ceiling = Ceiling(limits[role], roles[role].holder.held, rooms)
+        ceiling = Ceiling(limit, self._taken[role].held, rooms)
         for seat in inside:
             seat.ceiling = ceiling
 
@@ -88,8 +108,7 @@ class _Rooms:
 
     def of(self, view: FrameworkView, work: TaskClass) -> Room:
         kind = self._cache.kind(work)
-        refused = self._refused(view, work) if view.external else frozenset()
-        if refused:
+        if view.external and (refused := self._refused(view, work)):
             return Room(kind, refused)
         room = self._shared.get(kind)
         if room is None:

@@ -54,7 +54,7 @@ class Watch:
         post = self._posts.get(agent)
         if post is None:
             return []
-        row = self._floor.row(agent)
+        row = self._floor.rows[agent]
         if not post.ports and all(row[i] >= amount for i, amount in post.most.items()):
             return []
         del self._posts[agent]

@@ -1,8 +1,8 @@
 """Placement policies: which agent a unit prefers among those that have room for it.
 
 Each is arithmetic on fractions of the cluster and needs no array library: what adds and multiplies numbers does the
-same to rows of them. Work stays off agents with scarce resources it has no use for under every policy; the allocator
-sees to that.
+same to rows of them. Sums go from the first resource to the last, so both ways round alike. Work stays off agents with
+scarce resources it has no use for under every policy; the allocator sees to that.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,9 +25,10 @@ def balanced(demand: Sequence[float], free: Sequence[Free], /) -> Free:
 
 def spread(demand: Sequence[float], free: Sequence[Free], /) -> Free:
     """The agent with the most free of what is asked, so that a failing agent takes little with it."""
-    score = free[0] * (demand[0] > 0)
-    for have, want in zip(free[1:], demand[1:], strict=True):
-        score = score + have * (want > 0)
+    score = free[0] * 0.0
+    for have, want in zip(free, demand, strict=True):
+        if want:
+            score = score + have
     return score
 
 

@@ -15,10 +15,15 @@ MACHINES = [agent(f"n{i}", cpu=4, labels={"zone": "a"}) for i in range(6)]
 SNAPSHOT = cluster(MACHINES, framework("f", Batch(9, SHAPE)))
 
 
+def reopen(cache: Cache, snapshot: ClusterSnapshot) -> None:
+    for _ in cache.open(snapshot):
+        pass
+
+
 def opened(*snapshots: ClusterSnapshot) -> Cache:
     cache = Cache()
     for snapshot in snapshots:
-        cache.open(snapshot)
+        reopen(cache, snapshot)
     return cache
 
 
@@ -78,7 +83,7 @@ def test_rows_of_agents_that_did_not_change_are_kept(now: list[int], want: list[
     }
     cache = opened(with_agents(MACHINES[:4]))
     rows = {id(row) for row in cache.matrix.rows}
-    cache.open(with_agents([views[i] for i in now]))
+    reopen(cache, with_agents([views[i] for i in now]))
     assert [i for i, row in enumerate(cache.matrix.rows) if id(row) not in rows] == want
     assert [cache.matrix.rows[i][0] for i in want] == [1] * (9 in now) + [2] * (10 in now)
 
@@ -94,7 +99,7 @@ def test_positions_nobody_names_are_taken_back_when_there_are_many() -> None:
     many = resources(**{f"r{i}": 1 for i in range(SPARE_NAMES + 1)})
     cache = opened(SNAPSHOT, cluster(MACHINES, framework("f", batch(1, many))))
     assert len(cache.axes.names) == SPARE_NAMES + 2
-    cache.open(SNAPSHOT)
+    reopen(cache, SNAPSHOT)
     assert cache.axes.names == ("cpu",)
 
 
@@ -102,7 +107,7 @@ def test_a_class_nobody_asks_about_is_forgotten_and_one_in_use_is_not() -> None:
     cache = opened(SNAPSHOT)
     used, unused = cache.kind(SHAPE), cache.kind(work(cpu=3, selector={"zone": "b"}))
     for _ in range(2 * GENERATION):
-        cache.open(SNAPSHOT)
+        reopen(cache, SNAPSHOT)
         cache.kind(SHAPE)
     assert cache.kind(SHAPE) is used
     assert cache.kind(work(cpu=3, selector={"zone": "b"})) is not unused

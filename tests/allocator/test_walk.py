@@ -1,15 +1,19 @@
 """Choosing agents one after the other, while other work takes room from under the walk."""
 
+from collections.abc import Sequence
+
+import numpy as np
 import pytest
 
 from entresol.allocator.memo import Cache
 from entresol.allocator.placement.floor import SOME, Floor
 from entresol.allocator.placement.kind import Room
-from entresol.allocator.placement.walk import CORRECTIONS, FEWEST, KEPT, Walk
+from entresol.allocator.placement.walk import FEWEST, KEPT, PART, Walk
 from entresol.allocator.shares import inverses
 from entresol.allocator.snapshot import AgentView
 from entresol.allocator.watch import Watch
 from entresol.frameworks.placements import PLACEMENTS
+from entresol.model.policy import Free
 from tests.support.builders import Batch, agent, agents, cluster, framework, work
 
 UNIT = work(cpu=1)
@@ -22,7 +26,8 @@ class Bench:
     def __init__(self, machines: list[AgentView], placement: str = "Balanced") -> None:
         snapshot = cluster(machines, framework("f", Batch(1, UNIT), Batch(1, WHOLE)))
         cache = Cache()
-        cache.open(snapshot)
+        for _ in cache.open(snapshot):
+            pass
         self.floor = Floor(cache.matrix)
         self.unit, self.whole = cache.kind(UNIT), cache.kind(WHOLE)
         self.room = Room(self.unit)
@@ -43,40 +48,48 @@ def test_agents_filled_by_others_are_passed_over() -> None:
     assert bench.place() == 4
 
 
-def test_when_the_best_are_full_the_next_best_are_found() -> None:
-    bench = Bench(agents(KEPT + 50, cpu=10))
+MANY = 4 * PART
+REMEMBERED = KEPT * MANY // PART
+"""How many of that many agents a walk remembers."""
+
+
+def test_when_the_best_are_full_all_are_asked_again() -> None:
+    bench = Bench(agents(MANY, cpu=10))
     assert bench.place() == 0
-    bench.floor.take(bench.unit, 0)
-    for filled in range(1, KEPT):
+    for filled in range(1, REMEMBERED):
         bench.floor.take(bench.whole, filled)
-    assert bench.place() == KEPT, "nobody touched it, so it is better than the first by now"
+    assert bench.place() == REMEMBERED, "nobody touched it, so it is better than the first by now"
 
 
-def test_when_every_agent_that_was_kept_is_full_all_are_asked_again() -> None:
-    bench = Bench(agents(KEPT + 50, cpu=10))
+def test_when_every_agent_that_was_remembered_is_full_all_are_asked_again() -> None:
+    bench = Bench(agents(MANY, cpu=10))
     bench.walk.best()
-    for filled in range(KEPT):
+    for filled in range(REMEMBERED):
         bench.floor.take(bench.whole, filled)
-    assert bench.place() == KEPT
+    assert bench.place() == REMEMBERED
 
 
-def test_one_choice_corrects_a_few_scores_and_then_takes_what_it_has() -> None:
-    count = CORRECTIONS + 3
-    bench = Bench(agents(count, cpu=10))
-    bench.walk.best()
-    for used in range(count - 1):
-        bench.floor.take(bench.unit, used)
-    assert bench.walk.best() == CORRECTIONS, "it has room, though the last agent would be better"
-    assert bench.walk.best() == count - 1, "which the next choice finds"
+def test_what_it_places_itself_a_walk_accounts_for_at_once() -> None:
+    bench = Bench([agent("a", cpu=12), agent("b", cpu=10)])
+    assert [bench.place() for _ in range(6)] == [0, 0, 0, 1, 0, 1]
 
 
-def test_pack_notices_what_others_filled_at_the_next_full_scoring() -> None:
+@pytest.mark.parametrize(("placement", "want"), [("Balanced", [0, 0, 1, 1, 1]), ("Pack", [0, 0, 0, 0, 0])])
+def test_what_others_place_is_seen_at_the_next_scoring(placement: str, want: list[int]) -> None:
+    bench = Bench([agent("a", cpu=100), agent("b", cpu=101 if placement == "Pack" else 99)], placement)
+    chosen = [bench.place()]
+    for _ in range(5):
+        bench.floor.take(bench.whole, 0)
+    chosen += [bench.place() for _ in range(2 * FEWEST)]
+    assert chosen == want
+
+
+def test_pack_leaves_an_agent_when_others_have_filled_one_further() -> None:
     bench = Bench(agents(2, cpu=100), "Pack")
     assert bench.place() == 0
     for _ in range(5):
         bench.floor.take(bench.whole, 1)
-    chosen = [bench.place() for _ in range(FEWEST + 1)]
-    assert chosen == [0] * (FEWEST - 1) + [1, 1]
+    assert [bench.place() for _ in range(FEWEST + 1)] == [0] * (FEWEST - 1) + [1, 1]
 
 
 def test_among_scarce_agents_the_score_decides_also_when_it_is_worked_out_again() -> None:
@@ -84,7 +97,22 @@ def test_among_scarce_agents_the_score_decides_also_when_it_is_worked_out_again(
     assert bench.place() == 0
     for _ in range(5):
         bench.floor.take(bench.whole, 0)
-    assert bench.place() == 1
+    assert [bench.place() for _ in range(FEWEST)] == [0] * (FEWEST - 1) + [1]
+
+
+def test_an_agent_without_room_for_a_second_unit_is_not_scored_as_if_it_had() -> None:
+    """A score may divide by what is free: agents without room are none of its business."""
+    seen: list[float] = []
+
+    def watched(demand: Sequence[float], free: Sequence[Free], /) -> Free:
+        seen.append(float(np.min(free[0])))
+        return free[0] * demand[0]
+
+    bench = Bench(agents(3, cpu=15))
+    bench.walk = Walk(bench.floor, Room(bench.whole), watched, [1.0])
+    bench.walk.best()
+    assert len(seen) == 2
+    assert min(seen) == 15
 
 
 @pytest.mark.parametrize("placement", PLACEMENTS)

@@ -64,7 +64,7 @@ def test_nothing_is_granted_twice_by_a_plan_that_names_a_task_twice() -> None:
     (plan,) = allocate(story.engine.snapshot(), POLICY)
     (grant,) = plan.grants
     assert isinstance(grant, Launch)
-    story.tell(events.Planned(Plan(plan.cycle, (grant, replace(grant, agent=AgentId("n2"))), final=True)))
+    story.tell(events.Planned(Plan(plan.cycle, (grant, grant._replace(agent=AgentId("n2"))), final=True)))
     assert len(story.asked(CreatePod)) == 1
 
 

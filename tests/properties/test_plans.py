@@ -96,7 +96,7 @@ def with_final(outcome: Outcome, **what: object) -> Outcome:
 
 def wrong_reason(outcome: Outcome) -> Outcome:
     first, *rest = outcome.final.passes
-    return with_final(outcome, passes=(replace(first, verdict=OverLimit(("cpu",))), *rest))
+    return with_final(outcome, passes=(first._replace(verdict=OverLimit(("cpu",))), *rest))
 
 
 FORGERIES: dict[str, Callable[[Outcome], Outcome]] = {
@@ -104,13 +104,13 @@ FORGERIES: dict[str, Callable[[Outcome], Outcome]] = {
     "a grant is left out": lambda o: replace(o, grants=o.grants[:-1]),
     "two grants change places": swapped,
     "a grant lands on an agent it may not use": lambda o: replace(
-        o, grants=(replace(o.grants[0], agent=AgentId("n2")), *o.grants[1:])
+        o, grants=(o.grants[0]._replace(agent=AgentId("n2")), *o.grants[1:])
     ),
     "a grant claims other keys": lambda o: replace(
-        o, grants=(replace(o.grants[0], keys=o.grants[1].keys), *o.grants[1:])
+        o, grants=(o.grants[0]._replace(keys=o.grants[1].keys), *o.grants[1:])
     ),
     "a launch is called a slice": lambda o: replace(
-        o, grants=tuple(replace(g, framework=FrameworkId("team/b")) if g.framework == "team/e" else g for g in o.grants)
+        o, grants=tuple(g._replace(framework=FrameworkId("team/b")) if g.framework == "team/e" else g for g in o.grants)
     ),
     "a class is left without a reason": lambda o: with_final(o, passes=o.final.passes[1:]),
     "a class gets another's reason": wrong_reason,

@@ -3,9 +3,10 @@
 Questions about one agent are answered by a plain list of integers, exactly and at once. Questions about all agents are
 answered by arrays, into which the agents that changed since the last such question are written first. Room only ever
 shrinks here: nothing is released within a cycle.
-"""
 
-from collections.abc import Sequence
+The floor also counts the work that questions about all agents are, so that whoever runs a cycle can pause in time
+without a clock.
+"""
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from entresol.model.constraints import HostPort, port_clash
 SOME = 64
 """How many agents are remembered when any will do."""
 
+SCAN = 100
+"""So many agents are asked whether one unit fits in the time of about one microsecond, the unit in which work counts."""
+
 
 class Floor:
     """Free amounts and host ports of every agent, by position.
@@ -23,28 +27,33 @@ class Floor:
     Attributes:
         matrix: the agents as the snapshot has them.
         free: free amounts, one row per resource; exact after `synced`.
-        touches: how many units were placed on an agent in this cycle.
+        rows: free amounts of one agent, now. Not to be written to.
+        count: how many units were placed in this cycle.
+        touched: by agent, `count` as it was when a unit was last placed there; 0 for an agent nobody touched.
+        effort: work done, in microseconds of an ordinary core, estimated by counting.
     """
 
     def __init__(self, matrix: Matrix) -> None:
         self.matrix = matrix
         self.free = matrix.free.copy()
-        self.touches: dict[int, int] = {}
-        self._rows = matrix.rows.copy()
+        self.rows = matrix.rows.copy()
+        self.count = 0
+        self.touched = [0] * len(self.rows)
+        self.effort = 0
         self._ports = matrix.ports.copy()
         self._dirty: set[int] = set()
 
-    def row(self, agent: int) -> Sequence[int]:
-        """What is free on one agent, now."""
-        return self._rows[agent]
-
     def fits(self, kind: Kind, agent: int) -> bool:
         """Whether amounts and host ports leave room for one unit, now; the ground is not asked again."""
-        row = self._rows[agent]
+        row = self.rows[agent]
         for i, amount in kind.pairs:
             if row[i] < amount:
                 return False
-        return not kind.ports or port_clash(kind.ports, self._ports.get(agent, frozenset())) is None
+        return not kind.ports or self.ports_free(kind.ports, agent)
+
+    def ports_free(self, ports: tuple[HostPort, ...], agent: int) -> bool:
+        """Whether none of these host ports is taken on an agent."""
+        return port_clash(ports, self._ports.get(agent, frozenset())) is None
 
     def clashing(self, ports: tuple[HostPort, ...]) -> list[int]:
         """The agents on which one of these host ports is taken."""
@@ -52,13 +61,12 @@ class Floor:
 
     def take(self, kind: Kind, agent: int) -> None:
         """Book one unit on an agent on which it fits."""
-        touched = self.touches.get(agent, 0)
-        if not touched:
-            self._rows[agent] = self._rows[agent].copy()  # the list belongs to the matrix until now
-        row = self._rows[agent]
+        row = self.rows[agent]
+        if not self.touched[agent]:
+            self.rows[agent] = row = row.copy()  # the list belongs to the matrix until now
         for i, amount in kind.pairs:
             row[i] -= amount
-        self.touches[agent] = touched + 1
+        self.count = self.touched[agent] = self.count + 1
         self._dirty.add(agent)
         if kind.ports:
             self._ports[agent] = self._ports.get(agent, frozenset()).union(kind.ports)
@@ -67,7 +75,8 @@ class Floor:
         """Bring the arrays up to date with the lists."""
         if self._dirty:
             stale = list(self._dirty)
-            self.free[:, stale] = np.array([self._rows[agent] for agent in stale], np.int64).T
+            self.free[:, stale] = np.array([self.rows[agent] for agent in stale], np.int64).T
+            self.effort += len(stale)
             self._dirty.clear()
 
     def fitting(self, room: Room) -> Mask:
@@ -81,6 +90,7 @@ class Floor:
         if barred:
             mask = mask.copy()
             mask[barred] = False
+        self.effort += SCAN + len(mask) // SCAN
         return mask
 
     def avoided(self, kind: Kind) -> list[int]:

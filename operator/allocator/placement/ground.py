@@ -5,10 +5,12 @@ partition. A ground is asked of each agent once, and again only when that agent'
 is stored as a small code per agent (0: may be used), so that counting the barriers of 10,000 agents is one call.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
-from entresol.allocator.placement.matrix import Mask, Matrix, moved_along
+from entresol.allocator.placement.matrix import AT_ONCE, Mask, Matrix, moved_along
 from entresol.model.constraints import Exclusion
 from entresol.model.work import TaskClass
 
@@ -33,8 +35,8 @@ class Ground:
 
     def open(self, matrix: Matrix) -> Mask:
         """Which agents may be used, by position. Not to be written to."""
-        if self._version < matrix.version:
-            self._learn(matrix)
+        for _ in self.learn(matrix):
+            pass
         return self._open
 
     def exclusions(self, matrix: Matrix) -> list[tuple[Exclusion, int]]:
@@ -43,14 +45,20 @@ class Ground:
         counts = np.bincount(self._codes, minlength=len(self._exclusions)).tolist()
         return [(e, n) for e, n in zip(self._exclusions, counts, strict=True) if n and e is not None]
 
-    def _learn(self, matrix: Matrix) -> None:
+    def learn(self, matrix: Matrix) -> Iterator[None]:
+        """Ask every agent that changed; between two portions of them it yields, to let others have a turn."""
+        if self._version == matrix.version:
+            return
         if len(self._codes) != len(matrix.views):
             self._codes = np.zeros(len(matrix.views), np.int32)
             self._version = -1
         stale = np.flatnonzero(matrix.seen > self._version).tolist()
+        for start in range(0, len(stale), AT_ONCE):
+            if start:
+                yield
+            part = stale[start : start + AT_ONCE]
+            self._codes[part] = [self._standing(matrix, i) for i in part]
         if stale:
-            codes = [self._standing(matrix, i) for i in stale]
-            self._codes[stale] = codes
             self._open = self._codes == 0
         self._version = matrix.version
 

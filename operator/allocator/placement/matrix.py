@@ -5,7 +5,7 @@ by identity, which takes a fraction of a millisecond for 10,000 agents, and only
 is a memo and nothing more: it holds no decision, and a matrix that is built anew answers the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -20,6 +20,9 @@ from entresol.model.resources import is_scarce
 Mask = NDArray[np.bool_]
 Amounts = NDArray[np.int64]
 Value = TypeVar("Value", bound=np.generic)
+
+AT_ONCE = 1000
+"""How many agents are worked out in one go."""
 
 
 class Matrix:
@@ -48,73 +51,84 @@ class Matrix:
         self.scarce: dict[str, Mask] = {}
         self.version = 0
         self.seen: NDArray[np.int64] = np.zeros(0, np.int64)
+        # What the rows were worked out from. It lags behind `views` while an update is under way or was broken off.
+        self._known: list[AgentView | None] = []
 
-    def update(self, views: tuple[AgentView, ...]) -> NDArray[np.intp] | None:
-        """Take over a snapshot's agents.
+    def take_over(self, views: tuple[AgentView, ...]) -> NDArray[np.intp] | None:
+        """Take over a snapshot's agents, and their order; `refresh` has to follow.
 
         Returns:
             None while every agent keeps its position. Otherwise, by new position, the old one, or -1 for a newcomer:
             whoever keeps something per agent must move it along.
         """
-        if views is self.views:
-            return None
         self.version += 1
-        old, moved = self.views, None
-        changed = _changed(old, views)
-        if len(old) != len(views) or any(old[i].agent.id != views[i].agent.id for i in changed):
-            moved = self._move(views)
-            changed = [i for i, was in enumerate(moved.tolist()) if was < 0 or old[was] is not views[i]]
-        self._refresh(views, changed, None if moved is None else moved.tolist())
         self.views = views
-        return moved
+        changed = self._stale()
+        position = self.position
+        if len(self._known) == len(views) and all(position.get(views[i].agent.id) == i for i in changed):
+            return None
+        return self._move(views)
+
+    def refresh(self) -> Iterator[None]:
+        """Work out every agent that changed; between two portions of them it yields, to let others have a turn."""
+        stale = self._stale()
+        for start in range(0, len(stale), AT_ONCE):
+            if start:
+                yield
+            self._work_out(stale[start : start + AT_ONCE])
+
+    def _stale(self) -> list[int]:
+        """Positions whose agent is not the object that its row was worked out from."""
+        return [i for i, (known, now) in enumerate(zip(self._known, self.views, strict=False)) if known is not now]
 
     def _move(self, views: Sequence[AgentView]) -> NDArray[np.intp]:
         """Give every agent its new position; newcomers get columns of nothing."""
         before = self.position
         self.position = {view.agent.id: i for i, view in enumerate(views)}
         moved = np.array([before.get(view.agent.id, -1) for view in views], np.intp)
+        origins = moved.tolist()
         blank = [0] * len(self.axes.names)
-        self.rows = [self.rows[was] if was >= 0 else blank for was in moved.tolist()]
-        at = {was: i for i, was in enumerate(moved.tolist())}
+        self.rows = [self.rows[was] if was >= 0 else blank for was in origins]
+        self._known = [self._known[was] if was >= 0 else None for was in origins]
+        at = {was: i for i, was in enumerate(origins)}
         self.ports = {at[was]: ports for was, ports in self.ports.items() if was in at}
         self.free, self.size = moved_along(self.free, moved), moved_along(self.size, moved)
         self.scarce = {name: moved_along(mask, moved) for name, mask in self.scarce.items()}
         self.seen = moved_along(self.seen, moved)
         return moved
 
-    def _refresh(self, views: Sequence[AgentView], changed: Sequence[int], moved: Sequence[int] | None) -> None:
-        """Work out the agents at these positions again."""
-        if not changed:
-            return
-        axes, old = self.axes, self.views
-        for i in changed:
-            view = views[i]
-            self.rows[i] = axes.room(view.free)
+    def _work_out(self, stale: list[int]) -> None:
+        axes, rows, views, known = self.axes, self.rows, self.views, self._known
+        renewed = []
+        for i in stale:
+            view, before = views[i], known[i]
+            rows[i] = axes.room(view.free)
             self.ports.pop(i, None)
             if view.ports:
                 self.ports[i] = view.ports
-        self.free[:, changed] = np.array([self.rows[i] for i in changed], np.int64).T
-        was = moved or range(len(views))
-        renewed = [i for i in changed if not old or was[i] < 0 or old[was[i]].agent is not views[i].agent]
-        for i in renewed:
-            self._renew(views[i], i)
+            if before is None or before.agent is not view.agent:
+                renewed.append(i)
+            known[i] = view
+        self.free[:, stale] = np.array([rows[i] for i in stale], np.int64).T
         if renewed:
-            self.size[:, renewed] = np.array([axes.room(views[i].agent.allocatable) for i in renewed], np.int64).T
-            self.seen[renewed] = self.version
+            self._renew(renewed)
 
-    def _renew(self, view: AgentView, i: int) -> None:
+    def _renew(self, renewed: list[int]) -> None:
+        """Work out what only a change of the `Agent` itself changes."""
+        sizes = [self.views[i].agent.allocatable for i in renewed]
+        self.size[:, renewed] = np.array([self.axes.room(size) for size in sizes], np.int64).T
+        self.seen[renewed] = self.version
+        having: dict[str, list[int]] = {}
+        for i, size in zip(renewed, sizes, strict=True):
+            for name, _ in size.amounts:
+                if is_scarce(name):
+                    having.setdefault(name, []).append(i)
         for mask in self.scarce.values():
-            mask[i] = False
-        for name in view.agent.allocatable.names():
-            if is_scarce(name):
-                if name not in self.scarce:
-                    self.scarce[name] = np.zeros(len(self.seen), np.bool_)
-                self.scarce[name][i] = True
-
-
-def _changed(old: Sequence[AgentView], new: Sequence[AgentView]) -> list[int]:
-    """Positions at which both have an agent, and not the same object."""
-    return [i for i, (before, now) in enumerate(zip(old, new, strict=False)) if before is not now]
+            mask[renewed] = False
+        for name, agents in having.items():
+            if name not in self.scarce:
+                self.scarce[name] = np.zeros(len(self.views), np.bool_)
+            self.scarce[name][agents] = True
 
 
 def moved_along(values: NDArray[Value], moved: NDArray[np.intp]) -> NDArray[Value]:

@@ -1,27 +1,36 @@
 """Which agent comes first for one kind under one placement policy.
 
-Scoring every agent before every placement would be exact and slow. A walk scores all of them once, keeps the best few
-hundred in a heap, and from then on scores single agents again when they surface and have changed since. For policies
-under which an agent's score falls as it fills (`Balanced`, `Spread`) this *is* exact: a score that is out of date is
-too high, so it surfaces and is corrected, and when the best one left is worse than the worst one kept, all agents are
-scored anew. Where scores rise (`Pack`), changes made by other kinds are noticed at the next full scoring, about ten
-times in a full fill of the cluster.
+Scoring every agent before every placement would be exact and slow, and correcting single scores as they go out of date
+is slow too: with many kinds at work every good agent changes between two units of one kind. So a walk scores all agents
+at once, in arrays, and lives on that for a number of placements that grows with the cluster. With the scores it works
+out by how much each of the best agents falls (or rises) with one more unit of this kind, so what the walk itself places
+is accounted for at once; what other kinds place is seen at the next scoring. In a small cluster that is every second
+placement, in a large one a sixty-fourth of the agents is used first.
+
+A candidate is one number, `rank * agents + position`, so that all that is sorted or kept in a heap is plain integers:
+the smallest rank first, and of equal ranks the agent whose name comes first. No two are equal.
 
 Feasibility is never out of date: an agent that changed is checked again before it is chosen.
 """
 
+from collections.abc import Sequence
 from heapq import heappop, heapreplace
 from typing import TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
-from entresol.allocator.placement.floor import Floor
+from entresol.allocator.placement.floor import SCAN, Floor
 from entresol.allocator.placement.kind import Room
 from entresol.allocator.placement.matrix import Mask
 from entresol.model.policy import Placement
 
-KEPT = 256
-"""How many of the best agents a scoring keeps at first; four times as many whenever these run out."""
+PART = 64
+FEWEST = 2
+"""All agents are scored again after one placement per `PART` agents that have room, and not before `FEWEST`."""
+
+KEPT = 4
+"""How many candidates are kept for each placement until then; when others fill them all, agents are scored anew."""
 
 STEPS = 2**20
 """Scores are rounded to this many steps of the largest one: what differs by less than a millionth is equal, and the
@@ -31,88 +40,86 @@ LAST = 2**40
 """Added to the rank of agents that have a scarce resource the kind has no use for: they come last under every policy.
 Without this rule half of a cluster's GPUs end up behind tasks that never asked for one."""
 
-FULL_SCORINGS = 10
-FEWEST = 8
-"""All agents are scored again after one placement per `FULL_SCORINGS` agents, and not more often than `FEWEST`."""
+NOBODY = 2**62
+"""Larger than every candidate."""
 
-CORRECTIONS = 4
-"""How many scores that are out of date one choice corrects; then the best one known is taken. In a cluster with many
-classes the best agents change all the time, and correcting each would cost more than it gains."""
+SORTED = 40
+"""So many agents are scored and the best of them found in about a microsecond."""
 
-Candidate: TypeAlias = tuple[int, int, int]
-"""Rank (smaller is better), position of the agent, and how often it had been placed on when it was ranked."""
+
+Rows: TypeAlias = Sequence[NDArray[np.int64]]
+"""Amounts, one row per resource."""
 
 
 class Walk:
     """The candidates of one room under one policy."""
 
-    def __init__(self, floor: Floor, room: Room, placement: Placement, inverse: list[float]) -> None:
+    def __init__(self, floor: Floor, room: Room, placement: Placement, inverse: Sequence[float]) -> None:
         """Score nothing yet; `inverse` is 1 / total by resource, zero for what the cluster has none of."""
         self._floor = floor
         self._room = room
         self._placement = placement
-        self._scored = [(i, part) for i, part in enumerate(inverse) if part]
-        self._demand = [room.kind.demand[i] * part for i, part in self._scored]
-        self._heap: list[Candidate] = []
-        self._edge = (0, 0)
-        self._scale = 0.0
-        self._kept = KEPT
+        self._inverse = inverse
+        self._demand = [amount * part for amount, part in zip(room.kind.demand, inverse, strict=True)]
+        self._agents = len(floor.matrix.views)
+        self._penalty: NDArray[np.int64] = LAST * self._agents * self._wasteful()
+        self._heap: list[int] = []
+        self._falls: NDArray[np.int64] = np.zeros(self._agents, np.int64)
+        self._edge = 0
+        self._scored_at = 0
         self._left = 0
 
     def best(self) -> int:
-        """The agent on which to place one unit. At least one must have room."""
-        touches = self._floor.touches
+        """The agent on which to place one unit, which is taken as placed. At least one must have room."""
+        floor, kind, agents = self._floor, self._room.kind, self._agents
         if self._left <= 0:
-            self._rank_all()
+            self._score_all()
         self._left -= 1
-        corrections = CORRECTIONS
         while True:
             heap = self._heap
-            if not heap or heap[0][:2] > self._edge:
-                self._kept *= 1 if heap else 4
-                self._rank_all()
+            if not heap or heap[0] > self._edge:
+                self._score_all()
                 continue
-            rank, agent, seen = heap[0]
-            now = touches.get(agent, 0)
-            if now == seen:
+            candidate = heap[0]
+            agent = candidate % agents
+            if floor.touched[agent] <= self._scored_at or floor.fits(kind, agent):
+                heapreplace(heap, candidate + self._falls.item(agent))
                 return agent
-            if not self._floor.fits(self._room.kind, agent):
-                heappop(heap)
-            elif corrections:
-                corrections -= 1
-                heapreplace(heap, (self._rank(agent, last=rank > LAST // 2), agent, now))
-            else:
-                return agent
+            heappop(heap)
 
-    def _rank(self, agent: int, *, last: bool) -> int:
-        """The rank of one agent as it is now, on the scale of the last full scoring."""
-        row = self._floor.row(agent)
-        score = self._placement(self._demand, [row[i] * part for i, part in self._scored]) if self._scored else 0.0
-        return LAST * last - round(score * self._scale)
-
-    def _rank_all(self) -> None:
+    def _score_all(self) -> None:
         """Score every agent that has room, and keep the best."""
-        floor = self._floor
-        where = np.flatnonzero(floor.fitting(self._room))
+        floor, agents = self._floor, self._agents
+        (where,) = floor.fitting(self._room).nonzero()
         if not len(where):
             raise AssertionError("a walk was asked for an agent although none has room")
-        scores = np.zeros(len(where))
-        if self._scored:
-            scores = self._placement(self._demand, [floor.free[i][where] * part for i, part in self._scored])
-        highest = float(np.abs(scores).max())
-        self._scale = STEPS / highest if highest > 0 else 0.0
-        ranks = LAST * self._wasteful()[where] - np.rint(scores * self._scale).astype(np.int64)
-        # Rank and position in one number: no two are equal, so which agents are kept is never left to chance.
-        order = ranks * len(where) + np.arange(len(where))
-        chosen = np.argpartition(order, self._kept)[: self._kept] if len(where) > self._kept else np.arange(len(where))
-        chosen = chosen[np.argsort(order[chosen])]
-        touches = floor.touches
-        self._heap = [
-            (rank, agent, touches.get(agent, 0))
-            for rank, agent in zip(ranks[chosen].tolist(), where[chosen].tolist(), strict=True)
-        ]
-        self._edge = self._heap[-1][:2] if len(where) > len(chosen) else (2 * LAST, 0)
-        self._left = max(FEWEST, len(floor.matrix.views) // FULL_SCORINGS)
+        self._left = max(FEWEST, len(where) // PART)
+        free = [row.take(where) for row in floor.free]
+        scores = self._scores(free, len(where))
+        highest = max(float(scores.max()), -float(scores.min()))
+        scale = STEPS / highest if highest > 0 else 0.0
+        candidates = _steps(scores, -scale, agents) + self._penalty.take(where) + where
+        best, self._edge = _smallest(candidates, KEPT * self._left)
+        self._heap = candidates.take(best).tolist()
+        self._foresee([row.take(best) for row in free], where.take(best), scores.take(best), scale)
+        self._scored_at = floor.count
+        floor.effort += SCAN + agents // SORTED
+
+    def _foresee(self, free: Rows, where: NDArray[np.intp], scores: NDArray[np.float64], scale: float) -> None:
+        """Work out by how much each of these agents falls with one unit more, where there is room for one after that."""
+        fits: Mask | bool = True
+        for i, amount in self._room.kind.pairs:
+            fits = fits & (free[i] >= 2 * amount)
+        demand = self._room.kind.demand
+        after = [np.where(fits, row - more, row) if more else row for row, more in zip(free, demand, strict=True)]
+        self._falls[where] = _steps(scores - self._scores(after, len(where)), scale, self._agents)
+
+    def _scores(self, free: Rows, count: int) -> NDArray[np.float64]:
+        """The scores of so many agents that have these amounts free."""
+        if not self._inverse:
+            return np.zeros(count)
+        fractions = [row * np.float64(part) for row, part in zip(free, self._inverse, strict=True)]
+        return self._placement(self._demand, fractions)
 
     def _wasteful(self) -> Mask:
         """Which agents have a scarce resource that this kind does not ask for."""
@@ -122,3 +129,17 @@ class Walk:
             if name not in self._room.kind.scarce:
                 mask |= having
         return mask
+
+
+def _steps(scores: NDArray[np.float64], scale: float, agents: int) -> NDArray[np.int64]:
+    """Scores as whole numbers of steps, in the measure of candidates."""
+    return np.rint(scores * scale).astype(np.int64) * agents
+
+
+def _smallest(candidates: NDArray[np.int64], count: int) -> tuple[NDArray[np.intp], int]:
+    """The positions of the smallest candidates in order, and the largest of them; `NOBODY` when they are all."""
+    if len(candidates) <= count:
+        return candidates.argsort(), NOBODY
+    chosen = candidates.argpartition(count)[:count]
+    chosen = chosen[candidates.take(chosen).argsort()]
+    return chosen, int(candidates[chosen[-1]])
