@@ -100,6 +100,19 @@ CONTENDERS = {
 PLAN = {"200x1000": "abc", MAIN: "abcde", "5000x20000": "abc"}
 """Who takes part at which size, unless told otherwise."""
 
+RATIOS = {
+    "entresol_pods_vs_kube_scheduler": ("entresol_pods", "kube_scheduler", {MAIN: 3.0, "5000x20000": 2.5}),
+    "entresol_pods_vs_bare_bindings": ("entresol_pods", "bare_bindings", {MAIN: 0.7, "200x1000": 0.7}),
+    "entresol_tasks_vs_bare_creates": ("entresol_tasks", "bare_creates", {MAIN: 0.6}),
+}
+"""Whose rate over whose, and the aim at each size that has one."""
+
+BUDGETS = (
+    ("scheduler_ms", "CPU of the operator per plain pod within the window, in ms", 0.45),
+    ("requests", "API requests per plain pod within the window", 1.1),
+    ("requests_in_all", "API requests per plain pod until quiet", 2.1),
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Course:
@@ -128,6 +141,7 @@ class Course:
         for name in ("scheduler", "apiserver", "etcd"):
             found[f"{name}_ms_in_all"] = 1000 * self.meter.cpu(name) / pods
         return found | {
+            "cpus_elsewhere": self.meter.elsewhere(*window) / (window[1] - window[0]),
             "scheduler_peak_mib": self.meter.peak("scheduler"),
             "apiserver_peak_mib": self.meter.peak("apiserver"),
             "requests": inside.total / inside.of(*deed),
@@ -195,33 +209,33 @@ def one_round(contender: Contender, size: Size) -> tuple[dict[str, float], list[
         return course.values(contender.deed), (course.asked["end"] - course.asked["start"]).lines()
 
 
-def aims(record: Record) -> list[Aim]:
-    """What is to be reached, with the ratios that were measured; they are kept in the record."""
-    found = []
-    ratios = (
-        ("entresol_pods_vs_kube_scheduler", "entresol_pods", "kube_scheduler", {MAIN: 3.0, "5000x20000": 2.5}),
-        ("entresol_pods_vs_bare_bindings", "entresol_pods", "bare_bindings", {MAIN: 0.7, "200x1000": 0.7}),
-        ("entresol_tasks_vs_bare_creates", "entresol_tasks", "bare_creates", {MAIN: 0.6}),
-    )
-    for name, above, below, bounds in ratios:
-        for size in sorted({*bounds, *sizes_of(record)}):
+def ratios(record: Record) -> dict[tuple[str, str], float]:
+    """What was measured, by name of the ratio and size; kept in the record, the main size under the bare name."""
+    found = {}
+    for name, (above, below, _) in RATIOS.items():
+        for size in sizes_of(record):
             value = record.quotient("rate", f"{above} {size}", f"{below} {size}")
             if value is not None:
+                found[name, size] = value
                 record.ratio(name if size == MAIN else f"{name}_at_{size}", value)
-            if size in bounds:
-                found.append(Aim(f"{name} at {size}", value, at_least=bounds[size]))
-    for figure, text, bound in (
-        ("scheduler_ms", "CPU of the operator per plain pod within the window, in ms", 0.45),
-        ("requests", "API requests per plain pod within the window", 1.1),
-        ("requests_in_all", "API requests per plain pod until quiet", 2.1),
-    ):
+    return found
+
+
+def aims(record: Record, measured: Mapping[tuple[str, str], float]) -> list[Aim]:
+    """What is to be reached."""
+    found = [
+        Aim(f"{name} at {size}", measured.get((name, size)), at_least=bound)
+        for name, (_, _, bounds) in RATIOS.items()
+        for size, bound in bounds.items()
+    ]
+    for figure, text, bound in BUDGETS:
         found.append(Aim(f"{text}, at {MAIN}", record.median(f"entresol_pods {MAIN}", figure), at_most=bound))
     return found
 
 
-def sizes_of(record: Record) -> set[str]:
-    """The sizes that were measured."""
-    return {contender.rpartition(" ")[2] for contender in record.medians()}
+def sizes_of(record: Record) -> list[str]:
+    """The sizes that were measured, in order."""
+    return list(dict.fromkeys(contender.rpartition(" ")[2] for contender in record.medians()))
 
 
 def run(record: Record, sizes: Sequence[Size], letters: str | None, rounds: int) -> None:
@@ -250,7 +264,7 @@ def main() -> None:
     else:
         sizes = [Size.parse(text) for text in told.sizes.split(",")]
         run(record, sizes, told.contenders and told.contenders.replace(",", ""), told.rounds)
-    record.finish(aims(record))
+    record.finish(aims(record, ratios(record)))
 
 
 if __name__ == "__main__":

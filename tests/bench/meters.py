@@ -51,11 +51,21 @@ def cpu_seconds(pid: int) -> float:
     return (int(user) + int(system)) / _TICKS
 
 
+MACHINE = "machine"
+"""The name under which a meter counts the CPU seconds of everything that runs, metered or not."""
+
+
+def busy_seconds() -> float:
+    """CPU seconds of everything since the machine began, idle time not counted."""
+    user, nice, system, _idle, _iowait, irq, softirq, *_ = Path("/proc/stat").read_text().split(maxsplit=8)[1:8]
+    return (int(user) + int(nice) + int(system) + int(irq) + int(softirq)) / _TICKS
+
+
 class Meter:
     """The usage of named processes between its making and `stop`, sampled on a clock by a thread.
 
     Args:
-        pids: by name; a process that ends keeps its last sample.
+        pids: by name, of which `MACHINE` is taken; a process that ends keeps its last sample.
         period: seconds between two samples.
     """
 
@@ -63,7 +73,7 @@ class Meter:
         self._pids = dict(pids)
         self._period = period
         self._times: list[float] = []
-        self._cpu: dict[str, list[float]] = {name: [] for name in pids}
+        self._cpu: dict[str, list[float]] = {name: [] for name in (*pids, MACHINE)}
         self._peak: dict[str, float] = dict.fromkeys(pids, 0.0)
         self._done = threading.Event()
         self._sample()
@@ -89,6 +99,10 @@ class Meter:
         last = self._times[-1] if until is None else until
         return at(self._times, self._cpu[name], last) - at(self._times, self._cpu[name], first)
 
+    def elsewhere(self, since: float | None = None, until: float | None = None) -> float:
+        """CPU seconds that went to anything that is not metered: whether somebody else disturbed a measurement."""
+        return self.cpu(MACHINE, since, until) - sum(self.cpu(name, since, until) for name in self._pids)
+
     def peak(self, name: str) -> float:
         """The most memory that a process ever held, in MiB."""
         return self._peak[name]
@@ -99,6 +113,7 @@ class Meter:
 
     def _sample(self) -> None:
         self._times.append(time.monotonic())
+        self._cpu[MACHINE].append(busy_seconds())
         for name, pid in self._pids.items():
             track = self._cpu[name]
             try:

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from tests.bench.meters import Meter, Requests, Usage, at
+from tests.bench.meters import MACHINE, Meter, Requests, Usage, at
 
 
 def sample(value: str, **labels: str) -> str:
@@ -85,3 +85,13 @@ def test_a_meter_counts_what_a_process_used_and_keeps_it_after_its_end() -> None
     assert meter.cpu("burner") >= 0.3
     assert meter.peak("burner") > 30
     assert meter.cpu("burner", since=time.monotonic()) == 0
+
+
+def test_what_others_use_is_counted_as_elsewhere() -> None:
+    """A tick is rounded for each process, hence the margin."""
+    meter = Meter({}, period=0.02)
+    until = time.process_time() + 0.4
+    while time.process_time() < until:
+        pass
+    meter.stop()
+    assert meter.elsewhere() == meter.cpu(MACHINE) >= 0.3
