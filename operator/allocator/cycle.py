@@ -40,9 +40,8 @@ class Cycle:
     def __init__(self, snapshot: ClusterSnapshot, policy: Policy, cache: Cache) -> None:
         """Begin a cycle; `cache` must be open on the snapshot."""
         names = cache.axes.names
-        self._floor = Floor(cache.matrix)
+        self._floor = Floor(cache.matrix, inverses(names, snapshot.totals))
         self._watch = Watch(self._floor)
-        self._inverse = inverses(names, snapshot.totals)
         self._placements = policy.placements
         self._walks: dict[str, dict[Room, Walk]] = {}
         self._tree = Tree(policy.share, inverses(names, snapshot.totals, policy.excluded))
@@ -92,7 +91,10 @@ class Cycle:
                 raise AssertionError("a framework without an open class was called due")
             room, unit = queued.room, queued.unit
             kind = room.kind
-            agent = self._walk(room, view.placement).best()
+            walk = queued.walk
+            if walk is None:
+                walk = queued.walk = self._walk(room, view.placement)
+            agent = walk.best()
             floor.take(kind, agent)
             floor.effort += GRANT
             then = seat.line.advance()
@@ -114,7 +116,7 @@ class Cycle:
             walks = self._walks[placement] = {}
         walk = walks.get(room)
         if walk is None:
-            walk = walks[room] = Walk(self._floor, room, self._placements[placement], self._inverse)
+            walk = walks[room] = Walk(self._floor, room, self._placements[placement])
         return walk
 
     def _settle(self, served: Seat, kind: Kind, died: Iterable[Room]) -> None:

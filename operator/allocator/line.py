@@ -9,6 +9,7 @@ from heapq import heapify, heappop, heapreplace
 from typing import TypeAlias
 
 from entresol.allocator.placement.kind import Room
+from entresol.allocator.placement.walk import Walk
 from entresol.model.work import Unit
 
 Rank: TypeAlias = tuple[tuple[float, ...], float, str]
@@ -20,9 +21,10 @@ class Queued:
     Attributes:
         at: the place of its next unit.
         unit: that unit; meaningless when none is left.
+        walk: what finds agents for it, once its turn has come.
     """
 
-    __slots__ = ("_count", "at", "room", "unit", "units")
+    __slots__ = ("_count", "at", "room", "unit", "units", "walk")
 
     def __init__(self, room: Room, units: Sequence[Unit]) -> None:
         """Begin with the first of `units`, of which there must be one."""
@@ -30,6 +32,7 @@ class Queued:
         self.units = units
         self.at = 0
         self.unit = units[0]
+        self.walk: Walk | None = None
         self._count = len(units)
 
     @property

@@ -28,11 +28,10 @@ class Bench:
         cache = Cache()
         for _ in cache.open(snapshot):
             pass
-        self.floor = Floor(cache.matrix)
+        self.floor = Floor(cache.matrix, inverses(cache.axes.names, snapshot.totals))
         self.unit, self.whole = cache.kind(UNIT), cache.kind(WHOLE)
         self.room = Room(self.unit)
-        inverse = inverses(cache.axes.names, snapshot.totals)
-        self.walk = Walk(self.floor, self.room, PLACEMENTS[placement], inverse)
+        self.walk = Walk(self.floor, self.room, PLACEMENTS[placement])
 
     def place(self) -> int:
         chosen = self.walk.best()
@@ -105,14 +104,14 @@ def test_an_agent_without_room_for_a_second_unit_is_not_scored_as_if_it_had() ->
     seen: list[float] = []
 
     def watched(demand: Sequence[float], free: Sequence[Free], /) -> Free:
-        seen.append(float(np.min(free[0])))
+        seen.extend(np.atleast_1d(free[0]).tolist())
         return free[0] * demand[0]
 
     bench = Bench(agents(3, cpu=15))
-    bench.walk = Walk(bench.floor, Room(bench.whole), watched, [1.0])
+    bench.walk = Walk(bench.floor, Room(bench.whole), watched)
     bench.walk.best()
-    assert len(seen) == 2
-    assert min(seen) == 15
+    assert seen
+    assert min(seen) > 0.3, "15 of 45, and never the 5 of 45 that are left after it"
 
 
 @pytest.mark.parametrize("placement", PLACEMENTS)

@@ -8,7 +8,10 @@ The floor also counts the work that questions about all agents are, so that whoe
 without a clock.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import NDArray
 
 from entresol.allocator.placement.kind import Kind, Room
 from entresol.allocator.placement.matrix import Mask, Matrix
@@ -26,16 +29,21 @@ class Floor:
 
     Attributes:
         matrix: the agents as the snapshot has them.
+        inverse: by resource, what one unit of it is of the cluster's total; zero for what the cluster has none of.
         free: free amounts, one row per resource; exact after `synced`.
+        fractions: the same as fractions of the cluster's total.
         rows: free amounts of one agent, now. Not to be written to.
         count: how many units were placed in this cycle.
         touched: by agent, `count` as it was when a unit was last placed there; 0 for an agent nobody touched.
         effort: work done, in microseconds of an ordinary core, estimated by counting.
     """
 
-    def __init__(self, matrix: Matrix) -> None:
+    def __init__(self, matrix: Matrix, inverse: Sequence[float]) -> None:
         self.matrix = matrix
+        self.inverse = inverse
         self.free = matrix.free.copy()
+        self._per_unit = np.array(inverse).reshape(-1, 1)
+        self.fractions: NDArray[np.float64] = self.free * self._per_unit
         self.rows = matrix.rows.copy()
         self.count = 0
         self.touched = [0] * len(self.rows)
@@ -75,7 +83,9 @@ class Floor:
         """Bring the arrays up to date with the lists."""
         if self._dirty:
             stale = list(self._dirty)
-            self.free[:, stale] = np.array([self.rows[agent] for agent in stale], np.int64).T
+            now = np.array([self.rows[agent] for agent in stale], np.int64).T
+            self.free[:, stale] = now
+            self.fractions[:, stale] = now * self._per_unit
             self.effort += len(stale)
             self._dirty.clear()
 

@@ -13,9 +13,7 @@ the smallest rank first, and of equal ranks the agent whose name comes first. No
 Feasibility is never out of date: an agent that changed is checked again before it is chosen.
 """
 
-from collections.abc import Sequence
-from heapq import heappop, heapreplace
-from typing import TypeAlias
+from heapq import heappop, heappush
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,9 +25,11 @@ from entresol.model.policy import Placement
 
 PART = 64
 FEWEST = 2
-"""All agents are scored again after one placement per `PART` agents that have room, and not before `FEWEST`."""
+SPARSE = 512
+"""All agents are scored again after one placement per `PART` agents that have room, and not before `FEWEST`, nor before
+one per `SPARSE` agents of the whole cluster: scoring a few costs almost as much as scoring all."""
 
-KEPT = 4
+KEPT = 8
 """How many candidates are kept for each placement until then; when others fill them all, agents are scored anew."""
 
 STEPS = 2**20
@@ -47,45 +47,47 @@ SORTED = 40
 """So many agents are scored and the best of them found in about a microsecond."""
 
 
-Rows: TypeAlias = Sequence[NDArray[np.int64]]
-"""Amounts, one row per resource."""
-
-
 class Walk:
     """The candidates of one room under one policy."""
 
-    def __init__(self, floor: Floor, room: Room, placement: Placement, inverse: Sequence[float]) -> None:
-        """Score nothing yet; `inverse` is 1 / total by resource, zero for what the cluster has none of."""
+    def __init__(self, floor: Floor, room: Room, placement: Placement) -> None:
+        """Score nothing yet."""
         self._floor = floor
         self._room = room
         self._placement = placement
-        self._inverse = inverse
-        self._demand = [amount * part for amount, part in zip(room.kind.demand, inverse, strict=True)]
+        self._demand = [amount * part for amount, part in zip(room.kind.demand, floor.inverse, strict=True)]
         self._agents = len(floor.matrix.views)
-        self._penalty: NDArray[np.int64] = LAST * self._agents * self._wasteful()
-        self._heap: list[int] = []
-        self._falls: NDArray[np.int64] = np.zeros(self._agents, np.int64)
+        self._base: NDArray[np.int64] = np.arange(self._agents) + LAST * self._agents * self._wasteful()
+        self._order: list[int] = [NOBODY]
+        self._at = 0
+        self._again: list[int] = []
         self._edge = 0
+        self._falls: NDArray[np.int64] = np.zeros(self._agents, np.int64)
         self._scored_at = 0
         self._left = 0
 
     def best(self) -> int:
         """The agent on which to place one unit, which is taken as placed. At least one must have room."""
-        floor, kind, agents = self._floor, self._room.kind, self._agents
         if self._left <= 0:
             self._score_all()
         self._left -= 1
+        floor, kind, agents = self._floor, self._room.kind, self._agents
+        order, at, again, touched = self._order, self._at, self._again, floor.touched
         while True:
-            heap = self._heap
-            if not heap or heap[0] > self._edge:
+            if again and again[0] < order[at]:
+                candidate = heappop(again)
+            else:
+                candidate = order[at]
+                at += 1
+            if candidate > self._edge:
                 self._score_all()
+                order, at, again = self._order, 0, self._again
                 continue
-            candidate = heap[0]
             agent = candidate % agents
-            if floor.touched[agent] <= self._scored_at or floor.fits(kind, agent):
-                heapreplace(heap, candidate + self._falls.item(agent))
+            if touched[agent] <= self._scored_at or floor.fits(kind, agent):
+                heappush(again, candidate + self._falls.item(agent))
+                self._at = at
                 return agent
-            heappop(heap)
 
     def _score_all(self) -> None:
         """Score every agent that has room, and keep the best."""
@@ -93,33 +95,42 @@ class Walk:
         (where,) = floor.fitting(self._room).nonzero()
         if not len(where):
             raise AssertionError("a walk was asked for an agent although none has room")
-        self._left = max(FEWEST, len(where) // PART)
-        free = [row.take(where) for row in floor.free]
-        scores = self._scores(free, len(where))
+        scores = self._scores(where, 0)
         highest = max(float(scores.max()), -float(scores.min()))
         scale = STEPS / highest if highest > 0 else 0.0
-        candidates = _steps(scores, -scale, agents) + self._penalty.take(where) + where
-        best, self._edge = _smallest(candidates, KEPT * self._left)
-        self._heap = candidates.take(best).tolist()
-        self._foresee([row.take(best) for row in free], where.take(best), scores.take(best), scale)
+        self._left = max(FEWEST, agents // SPARSE, len(where) // PART)
+        candidates = _smallest(self._base.take(where) + self._steps(scores, -scale), KEPT * self._left)
+        self._order = candidates.tolist()
+        self._edge = self._order[-1] if len(candidates) < len(where) else NOBODY - 1
+        self._order.append(NOBODY)
+        self._at, self._again = 0, []
+        self._foresee(candidates % agents, scale)
         self._scored_at = floor.count
         floor.effort += SCAN + agents // SORTED
 
-    def _foresee(self, free: Rows, where: NDArray[np.intp], scores: NDArray[np.float64], scale: float) -> None:
+    def _foresee(self, where: NDArray[np.intp], scale: float) -> None:
         """Work out by how much each of these agents falls with one unit more, where there is room for one after that."""
-        fits: Mask | bool = True
+        free = self._floor.free
+        again: Mask = np.ones(len(where), np.bool_)
         for i, amount in self._room.kind.pairs:
-            fits = fits & (free[i] >= 2 * amount)
-        demand = self._room.kind.demand
-        after = [np.where(fits, row - more, row) if more else row for row, more in zip(free, demand, strict=True)]
-        self._falls[where] = _steps(scores - self._scores(after, len(where)), scale, self._agents)
+            again &= free[i].take(where) - amount >= amount
+        self._falls[where] = 0
+        where = where[again]
+        self._falls[where] = self._steps(self._scores(where, 0) - self._scores(where, 1), scale)
 
-    def _scores(self, free: Rows, count: int) -> NDArray[np.float64]:
-        """The scores of so many agents that have these amounts free."""
-        if not self._inverse:
-            return np.zeros(count)
-        fractions = [row * np.float64(part) for row, part in zip(free, self._inverse, strict=True)]
+    def _scores(self, where: NDArray[np.intp], more: int) -> NDArray[np.float64]:
+        """The scores of these agents, each with so many units more."""
+        if not self._demand:
+            return np.zeros(len(where))
+        free, used = self._floor.fractions, self._demand
+        fractions = [row.take(where) for row in free]
+        if more:
+            fractions = [row - more * use for row, use in zip(fractions, used, strict=True)]
         return self._placement(self._demand, fractions)
+
+    def _steps(self, scores: NDArray[np.float64], scale: float) -> NDArray[np.int64]:
+        """Scores as whole numbers of steps, in the measure of candidates."""
+        return np.rint(scores * scale).astype(np.int64) * self._agents
 
     def _wasteful(self) -> Mask:
         """Which agents have a scarce resource that this kind does not ask for."""
@@ -136,10 +147,9 @@ def _steps(scores: NDArray[np.float64], scale: float, agents: int) -> NDArray[np
     return np.rint(scores * scale).astype(np.int64) * agents
 
 
-def _smallest(candidates: NDArray[np.int64], count: int) -> tuple[NDArray[np.intp], int]:
-    """The positions of the smallest candidates in order, and the largest of them; `NOBODY` when they are all."""
-    if len(candidates) <= count:
-        return candidates.argsort(), NOBODY
-    chosen = candidates.argpartition(count)[:count]
-    chosen = chosen[candidates.take(chosen).argsort()]
-    return chosen, int(candidates[chosen[-1]])
+def _smallest(candidates: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+    """So many candidates at most, the first ones in order."""
+    if count < len(candidates):
+        candidates = np.partition(candidates, count)[:count]
+    candidates.sort()
+    return candidates
