@@ -28,9 +28,10 @@ class Place(NamedTuple):
 class _Line:
     """One framework's queue of one class."""
 
-    __slots__ = ("frozen", "units")
+    __slots__ = ("frozen", "units", "work")
 
-    def __init__(self) -> None:
+    def __init__(self, work: TaskClass) -> None:
+        self.work = work
         self.units: list[Unit] = []
         self.frozen: Queue | None = None
 
@@ -54,8 +55,12 @@ class Backlog:
     def join(self, place: Place) -> None:
         """Let a unit wait there; it leaves its former place first."""
         self.leave(place.unit.task)
-        self._places[place.unit.task] = place
-        line = self._lines.setdefault(place.framework, {}).setdefault(place.work, _Line())
+        lines = self._lines.setdefault(place.framework, {})
+        line = lines.get(place.work)
+        if line is None:
+            line = lines[place.work] = _Line(place.work)
+        # All units of a class hold the same one, as ten thousand equal ones are found and held less cheaply.
+        self._places[place.unit.task] = Place(place.framework, line.work, place.unit)
         insort(line.units, place.unit)
         line.frozen = None
         self._wanted[place.framework] = self._wanted.get(place.framework, NOTHING) + place.work.demand

@@ -160,7 +160,7 @@ def refused(state: State, entry: Entry, why: Pause, at: float, *, unused: bool) 
 
 def avoid(state: State, entry: Entry, agent: AgentId, until: float) -> None:
     """Stay away from an agent that refused the task."""
-    entry.avoid[agent] = until
+    entry.avoid = {**entry.avoid, agent: until}
     state.ring(until, Alarm.FORGIVE, entry.task.id)
 
 

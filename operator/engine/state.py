@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from heapq import heappop, heappush
+from types import MappingProxyType
 
 from entresol.allocator.plan import Standing, Verdict
 from entresol.engine.backlog import Backlog
@@ -25,6 +26,10 @@ from entresol.model.work import TaskClass
 
 FIGURES_PAUSE = 1.0
 """Seconds for which changes of everybody's figures are gathered."""
+
+
+NOBODY: Mapping[AgentId, float] = MappingProxyType({})
+"""Most tasks avoid no agent; a hundred thousand empty dicts would be ten megabytes."""
 
 
 @dataclass(slots=True)
@@ -89,7 +94,7 @@ class Entry:
     live: Live | None = None
     pause: Pause | None = None
     setbacks: int = 0
-    avoid: dict[AgentId, float] = field(default_factory=dict)
+    avoid: Mapping[AgentId, float] = field(default_factory=lambda: NOBODY)
     unused: bool = False
     gone: bool = False
     told: bool = False

@@ -5,6 +5,9 @@ its controller, which attempt says its name, and who pays says the stamp of its 
 until then. A pod of another scheduler only takes up room.
 """
 
+import sys
+from functools import lru_cache
+
 from entresol.kube.bodies import Malformed
 from entresol.kube.endings import ending_of
 from entresol.kube.names import (
@@ -28,6 +31,7 @@ from entresol.model.policy import Urgency
 from entresol.model.resources import Resources
 from entresol.model.tasks import Charge, ForeignPod, Phase, Pod, Task
 
+_SHAPES = 4096
 _PHASES = {phase.value: phase for phase in Phase} | {"": Phase.PENDING}
 
 
@@ -50,7 +54,7 @@ def pod_of(pod: WirePod) -> Pod | Malformed:
         ports=constraints.ports,
         owner=owner,
         attempt=attempt_in(metadata.name, owner) if owner is not None else 0,
-        agent=AgentId(spec.node_name) if spec.node_name else None,
+        agent=AgentId(sys.intern(spec.node_name)) if spec.node_name else None,
         # A phase that we do not know may mean running containers, and so keeps its room.
         phase=_PHASES.get(pod.status.phase, Phase.RUNNING),
         ready=any(c.type == "Ready" and c.status == "True" for c in pod.status.conditions),
@@ -71,7 +75,10 @@ def foreign_pod_of(pod: WirePod) -> ForeignPod | Malformed:
     except ValueError as error:
         return Malformed("Pod", name, f"`spec`: {error}")
     return ForeignPod(
-        id=PodId(pod.metadata.uid), agent=AgentId(pod.spec.node_name), demand=demand, ports=host_ports(pod.spec)
+        id=PodId(pod.metadata.uid),
+        agent=AgentId(sys.intern(pod.spec.node_name)),
+        demand=demand,
+        ports=host_ports(pod.spec),
     )
 
 
@@ -86,10 +93,10 @@ def _plain_task(pod: WirePod, name: str, demand: Resources, constraints: Constra
     return Task(
         id=TaskId(metadata.uid),
         name=name,
-        framework=FrameworkId(full_name(metadata.namespace, metadata.labels.get(FRAMEWORK) or DEFAULT_FRAMEWORK)),
+        framework=_framework(metadata.namespace, metadata.labels.get(FRAMEWORK) or DEFAULT_FRAMEWORK),
         demand=demand,
         constraints=constraints,
-        urgency=Urgency(pod.spec.priority or 0, runtime),
+        urgency=urgency_of(pod.spec.priority or 0, runtime),
         created=parse_time(metadata.creation_timestamp) or 0.0,
         plain=True,
         gated=bool(pod.spec.scheduling_gates),
@@ -113,4 +120,23 @@ def _charge(metadata: ObjectMeta) -> Charge | None:
     role, framework = metadata.annotations.get(ROLE), metadata.annotations.get(FRAMEWORK)
     if not role or not framework:
         return None
-    return Charge(RoleId(role), FrameworkId(full_name(metadata.namespace, framework)))
+    return _charged(role, _framework(metadata.namespace, framework))
+
+
+# Few values among many pods: each is made once, and held once.
+
+
+@lru_cache(_SHAPES)
+def urgency_of(priority: int, runtime: float | None) -> Urgency:
+    """What a framework's order may look at."""
+    return Urgency(priority, runtime)
+
+
+@lru_cache(_SHAPES)
+def _framework(namespace: str, name: str) -> FrameworkId:
+    return FrameworkId(full_name(namespace, name))
+
+
+@lru_cache(_SHAPES)
+def _charged(role: str, framework: FrameworkId) -> Charge:
+    return Charge(RoleId(role), framework)

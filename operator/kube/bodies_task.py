@@ -5,10 +5,12 @@ here: a template that cannot be read, or that asks for what a Task must not, mak
 says what must be different; what is merely not honoured yet is named as `unsupported`, and the task waits.
 """
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from entresol.kube.bodies import Malformed
+from entresol.kube.bodies_pod import urgency_of
 from entresol.kube.names import CONTAINER, SCHEDULER, full_name
 from entresol.kube.requests import as_accepted, effective_requests
 from entresol.kube.scheduling import constraints_of, unsupported_fields
@@ -18,7 +20,6 @@ from entresol.kube.wire_kinds import Task as WireTask
 from entresol.kube.wire_pod import Container, PodSpec, read_template
 from entresol.model.constraints import Constraints
 from entresol.model.identifiers import AgentId, FrameworkId, TaskId
-from entresol.model.policy import Urgency
 from entresol.model.resources import Resources
 from entresol.model.tasks import Attempt, Record, Task
 
@@ -52,12 +53,11 @@ def task_of(task: WireTask, priorities: Mapping[str, int] = _NO_PRIORITIES) -> T
     return Task(
         id=TaskId(metadata.uid),
         name=name,
-        framework=FrameworkId(full_name(metadata.namespace, spec.framework_ref.name)),
+        framework=FrameworkId(sys.intern(full_name(metadata.namespace, spec.framework_ref.name))),
         demand=work.demand,
         constraints=work.constraints,
-        urgency=Urgency(
-            priority=spec.priority if spec.priority is not None else work.priority,
-            runtime=_seconds(spec.expected_runtime_seconds),
+        urgency=urgency_of(
+            spec.priority if spec.priority is not None else work.priority, _seconds(spec.expected_runtime_seconds)
         ),
         created=parse_time(metadata.creation_timestamp) or 0.0,
         max_attempts=max(1, spec.max_attempts),

@@ -17,6 +17,7 @@ from entresol.kube.bodies_task import task_of
 from entresol.kube.holdings import T
 from entresol.kube.names import full_name
 from entresol.kube.resources import Selection
+from entresol.kube.shedding import shed_node, shed_pod, shed_task
 from entresol.kube.wire import Namespace, Node, PriorityClass
 from entresol.kube.wire_kinds import Framework, FrameworkRole, Task
 from entresol.kube.wire_pod import Pod
@@ -46,6 +47,7 @@ class Kind(Generic[T]):
         observed: the event that an object becomes; None when it becomes none.
         gone: the event that its end becomes.
         key: by which name the engine knows it.
+        shed: drops from an object, once it is understood, what nobody asks for later.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Kind(Generic[T]):
     observed: Callable[[T], Event | Malformed | None]
     gone: Callable[[T], Event | None]
     key: Callable[[T], str] = uid_of
+    shed: Callable[[T], None] = lambda _: None
 
 
 @dataclass(slots=True)
@@ -93,6 +96,7 @@ def early_kinds(priorities: Priorities) -> tuple[Kind[Any], ...]:
             wire=Task,
             observed=lambda record: _event(events.TaskObserved, task_of(record, priorities.values)),
             gone=lambda record: events.TaskGone(TaskId(uid_of(record))),
+            shed=shed_task,
         ),
         Kind[Framework](
             name="frameworks",
@@ -130,6 +134,7 @@ def early_kinds(priorities: Priorities) -> tuple[Kind[Any], ...]:
             wire=Node,
             observed=lambda record: _event(events.AgentObserved, agent_of(record)),
             gone=lambda record: events.AgentGone(AgentId(name_of(record))),
+            shed=shed_node,
         ),
     )
 
@@ -143,6 +148,7 @@ def pod_kinds() -> tuple[Kind[Pod], Kind[Pod]]:
             wire=Pod,
             observed=lambda record: _event(events.PodObserved, pod_of(record)),
             gone=lambda record: events.PodGone(PodId(uid_of(record))),
+            shed=shed_pod,
         ),
         Kind[Pod](
             name="foreignpods",
@@ -150,6 +156,7 @@ def pod_kinds() -> tuple[Kind[Pod], Kind[Pod]]:
             wire=Pod,
             observed=lambda record: _event(events.ForeignObserved, foreign_pod_of(record)),
             gone=lambda record: events.ForeignGone(PodId(uid_of(record))),
+            shed=shed_pod,
         ),
     )
 

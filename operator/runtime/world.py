@@ -49,8 +49,9 @@ class Feed(Generic[T]):
 
     def upsert(self, record: T) -> None:
         """An object is there, or has changed."""
-        self.records.put(record)
         event = self.kind.observed(record)
+        self.kind.shed(record)
+        self.records.put(record)
         if isinstance(event, Malformed):
             self._malformed += 1
             _log.warning("%s %s is ignored: %s", event.kind, event.name, event.why)
