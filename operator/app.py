@@ -30,6 +30,7 @@ from entresol.handlers import configuration, lifecycle, login, notices
 from entresol.handlers.lifecycle import Life
 from entresol.kube.client import KubeClient
 from entresol.kube.connection import Connection
+from entresol.kube.pace import Pace
 from entresol.metrics import Metrics
 from entresol.model.policy import Policy
 from entresol.runtime import journal
@@ -42,6 +43,7 @@ from entresol.runtime.deletions import Deletions
 from entresol.runtime.dispatch import Dispatcher, Surroundings
 from entresol.runtime.driver import Driver, Router
 from entresol.runtime.executor import Executor
+from entresol.runtime.hands import Hands
 from entresol.runtime.herald import Herald, Voice
 from entresol.runtime.launches import Desk, Launches
 from entresol.runtime.observe import Observer
@@ -50,6 +52,9 @@ from entresol.runtime.publisher import Press, Publisher
 from entresol.runtime.throttle import Throttle
 from entresol.runtime.world import World
 from entresol.settings import Settings
+
+LONGEST_PAUSE = 5.0
+"""Seconds between two tries of a deed, at most."""
 
 EVENT_BURST = 4
 """Seconds' worth of Events that may be written at once."""
@@ -95,8 +100,10 @@ async def operating(told: Settings, connection: Connection) -> AsyncIterator[tup
         )
         publisher = Publisher(Agenda(rates, clock.now), press)
 
-        desk = Desk(client, courier(doers), world.tasks, world.pods, publisher.record, crash)
-        executor = Executor(Launches(desk), Deletions(desk), dispatcher.dispatch)
+        hands = Hands(doers)
+        pace = Pace(most=LONGEST_PAUSE, sleep=hands.rest)
+        desk = Desk(client, courier(doers), world.tasks, world.pods, publisher.record, crash, pace)
+        executor = Executor(Launches(desk), Deletions(desk), hands, dispatcher.dispatch)
 
         voice = Voice(client, courier(1), metrics, world.tasks, world.pods, clock.now, platform.node())
         herald = Herald(voice, TokenBucket(told.events, told.events * EVENT_BURST, clock.now), calm)

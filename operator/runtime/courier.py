@@ -44,10 +44,11 @@ class Courier:
                     return Lost("this operator may not write", sent=False)
                 began = time.perf_counter()
                 outcome = await request()
-                self._metrics.observe(metrics.DEED_SECONDS, time.perf_counter() - began, verb)
+                seconds = time.perf_counter() - began
+            self._metrics.observe(metrics.DEED_SECONDS, seconds, verb)
             self._metrics.add(metrics.DEEDS, verb, code_of(outcome))
             if not isinstance(outcome, Answer) or outcome.status != TOO_MANY:
-                self._throttle.accepted()
+                self._throttle.accepted(seconds)
                 return outcome
             self._throttle.rejected(outcome.retry_after)
 

@@ -19,15 +19,16 @@ Crash points are for tests: places at which the process can be told to kill itse
 from exactly there.
 """
 
-import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import assert_never
 
 from entresol.engine.effects import BindPod, CreatePod, DeletePod, DeleteTask
 from entresol.engine.events import Event, Launched, LaunchRefused, Refusal
 from entresol.runtime.deletions import Deletions
+from entresol.runtime.hands import Hands
 from entresol.runtime.launches import Launches
 
 _log = logging.getLogger(__name__)
@@ -38,12 +39,12 @@ Deed = CreatePod | BindPod | DeletePod | DeleteTask
 class Executor:
     """Deeds in, outcomes out. Nothing is awaited by who submits one."""
 
-    def __init__(self, launches: Launches, deletions: Deletions, report: Callable[[Event], None]) -> None:
+    def __init__(self, launches: Launches, deletions: Deletions, hands: Hands, report: Callable[[Event], None]) -> None:
         self._launches = launches
         self._deletions = deletions
+        self._hands = hands
         self._report = report
         self._queues: dict[str, deque[Deed]] = {}
-        self._running: set[asyncio.Task[None]] = set()
         self._busy = 0
 
     @property
@@ -60,15 +61,11 @@ class Executor:
             queue.append(deed)
             return
         self._queues[key] = deque((deed,))
-        task = asyncio.create_task(self._drain(key), name=f"deeds on {key}")
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)
+        self._hands.do(partial(self._drain, key))
 
     async def close(self) -> None:
         """Give up what is under way; the next process reads from the cluster what came of it."""
-        for task in self._running:
-            task.cancel()
-        await asyncio.gather(*self._running, return_exceptions=True)
+        await self._hands.close()
 
     async def _drain(self, key: str) -> None:
         queue = self._queues[key]

@@ -60,7 +60,7 @@ class Desk:
     pods: Records[PodRecord]
     record: Callable[[TaskId], Awaitable[Refused | None]]
     crash: Crash
-    pace: Pace = Pace(most=5.0)
+    pace: Pace
 
 
 class Launches:

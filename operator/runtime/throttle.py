@@ -1,17 +1,30 @@
-"""How many requests may be under way at once, learned from the server's refusals.
+"""How many requests may be under way at once, learned from the server's refusals and from how long it takes.
 
 The API server shares itself out by priority and fairness and answers 429 when a client's share is used up. The answer
 is the usual one of networks: one more slot after as many good answers as there are slots, half of them after a 429, and
 nobody sends before the pause that the server asked for is over. A burst of 429s in answer to one burst of requests
 halves once, not once per request.
+
+Long before a server refuses, it becomes slow. More requests under way make nothing faster then: they wait inside the
+server, everybody else's behind them, and what was decided grows old. So while answers take long, both by themselves and
+beside the quickest of late, the size shrinks gently, to a quarter at the least: what is slow may also be a webhook.
 """
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Callable
 
 DEFAULT_PAUSE = 1.0
 """Seconds, for a 429 that names no pause."""
+
+SLOW_SECONDS = 0.25
+"""An answer is slow when it takes longer than this, and also several times longer than the quickest of late."""
+
+_SEVERAL = 4.0
+_NARROWEST = 4
+_SMOOTHING = 1 / 16
+_FORGETTING = 1.001
 
 
 class Throttle:
@@ -23,7 +36,9 @@ class Throttle:
         self._size = float(most)
         self._used = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
-        self._closed_until = 0.0
+        self._closed_until = -math.inf
+        self._usual = 0.0
+        self._quickest = math.inf
 
     @property
     def size(self) -> int:
@@ -32,9 +47,11 @@ class Throttle:
 
     async def __aenter__(self) -> None:
         """Wait for a slot, and for the end of a pause."""
-        while self._used >= self.size or self._waiting_for_pause() > 0:
-            if (pause := self._waiting_for_pause()) > 0:
+        while self._used >= int(self._size) or self._closed_until > -math.inf:
+            if (pause := self._closed_until - self._clock()) > 0:
                 await asyncio.sleep(pause)
+            elif self._closed_until > -math.inf:
+                self._closed_until = -math.inf
             else:
                 await self._turn()
         self._used += 1
@@ -42,11 +59,16 @@ class Throttle:
     async def __aexit__(self, *_: object) -> None:
         """Give the slot back."""
         self._used -= 1
-        self._wake()
+        if self._waiting:
+            self._wake()
 
-    def accepted(self) -> None:
-        """The server dealt with a request, whatever it said."""
-        if self._size < self._most:
+    def accepted(self, seconds: float) -> None:
+        """The server dealt with a request, whatever it said, and took so long."""
+        self._usual += _SMOOTHING * (seconds - self._usual)
+        self._quickest = min(seconds, _FORGETTING * self._quickest)
+        if self._usual > max(SLOW_SECONDS, _SEVERAL * self._quickest):
+            self._size = max(self._size - _SMOOTHING, min(self._size, self._most / _NARROWEST))
+        elif self._size < self._most:
             self._size = min(float(self._most), self._size + 1 / self._size)
             self._wake()
 
@@ -56,9 +78,6 @@ class Throttle:
         if now >= self._closed_until:
             self._size = max(1.0, self._size / 2)
         self._closed_until = max(self._closed_until, now + (DEFAULT_PAUSE if pause is None else pause))
-
-    def _waiting_for_pause(self) -> float:
-        return self._closed_until - self._clock()
 
     async def _turn(self) -> None:
         turn = asyncio.get_running_loop().create_future()

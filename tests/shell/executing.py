@@ -19,6 +19,7 @@ from entresol.model.tasks import Charge
 from entresol.runtime.courier import Courier
 from entresol.runtime.deletions import Deletions
 from entresol.runtime.executor import Deed, Executor
+from entresol.runtime.hands import Hands
 from entresol.runtime.kinds import uid_of
 from entresol.runtime.launches import Desk, Launches
 from entresol.runtime.records import Records
@@ -85,8 +86,9 @@ async def executing(cluster: FakeCluster) -> AsyncIterator[Bench]:
     async with KubeClient(Connection(cluster.url), timeouts=Timeouts(deed=5.0)) as client:
         courier = Courier(Throttle(8, asyncio.get_running_loop().time), Metrics(empty_picture))
         tasks, pods = Records[Task](uid_of), Records[Pod](uid_of)
-        desk = Desk(client, courier, tasks, pods, record, places.append, Pace(sleep=sleep))
-        executor = Executor(Launches(desk), Deletions(desk), outcomes.append)
+        hands = Hands(8, sleep)
+        desk = Desk(client, courier, tasks, pods, record, places.append, Pace(sleep=hands.rest))
+        executor = Executor(Launches(desk), Deletions(desk), hands, outcomes.append)
         bench = Bench(cluster, executor, desk, outcomes, pauses, places)
         yield bench
         await executor.close()

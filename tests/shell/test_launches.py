@@ -16,6 +16,7 @@ from entresol.model.resources import Resources
 from entresol.runtime.courier import Courier
 from entresol.runtime.deletions import Deletions
 from entresol.runtime.executor import Executor
+from entresol.runtime.hands import Hands
 from entresol.runtime.launches import CALM_TRIES, Launches
 from entresol.runtime.refusals import Refused
 from entresol.runtime.throttle import Throttle
@@ -288,7 +289,7 @@ async def test_nothing_is_written_by_who_may_not(bench: Bench) -> None:
     task = await bench.make_task()
     courier = Courier(Throttle(1, lambda: 0.0), Metrics(empty_picture), may_write=lambda: False)
     desk = replace(bench.desk, courier=courier)
-    executor = Executor(Launches(desk), Deletions(desk), bench.outcomes.append)
+    executor = Executor(Launches(desk), Deletions(desk), Hands(1), bench.outcomes.append)
     executor.submit(create(task))
     await until(lambda: executor.busy == 0)
     assert bench.outcomes == [LaunchRefused(task, 1, Refusal.UNAVAILABLE, "this operator may not write")]

@@ -12,7 +12,7 @@ from entresol.runtime.budget import TokenBucket
 from entresol.runtime.clock import Clock
 from entresol.runtime.kinds import uid_of
 from entresol.runtime.records import REMEMBERED, Records
-from entresol.runtime.throttle import Throttle
+from entresol.runtime.throttle import SLOW_SECONDS, Throttle
 
 
 class Hand:
@@ -88,10 +88,28 @@ async def test_a_burst_of_refusals_halves_once_and_acceptance_widens_slowly() ->
     throttle.rejected(None)
     assert throttle.size == 2
     for _ in range(3):
-        throttle.accepted()
+        throttle.accepted(0.01)
     assert throttle.size == 3
     for _ in range(100):
-        throttle.accepted()
+        throttle.accepted(0.01)
+    assert throttle.size == 8
+
+
+async def test_slow_answers_narrow_a_throttle_to_a_quarter_and_quick_ones_widen_it_again() -> None:
+    throttle = Throttle(8, Hand())
+    throttle.accepted(0.01)
+    for _ in range(500):
+        throttle.accepted(2 * SLOW_SECONDS)
+    assert throttle.size == 2
+    for _ in range(500):
+        throttle.accepted(0.01)
+    assert throttle.size == 8
+
+
+async def test_answers_that_are_always_slow_narrow_nothing() -> None:
+    throttle = Throttle(8, Hand())
+    for _ in range(500):
+        throttle.accepted(4 * SLOW_SECONDS)
     assert throttle.size == 8
 
 
