@@ -4,6 +4,7 @@ import asyncio
 from functools import partial
 
 from entresol.runtime.hands import Hands
+from tests.support.recorder import until
 
 
 async def test_no_more_is_worked_on_than_there_are_hands() -> None:
@@ -19,9 +20,7 @@ async def test_no_more_is_worked_on_than_there_are_hands() -> None:
 
     for _ in range(20):
         hands.do(work)
-    async with asyncio.timeout(5):
-        while done < 20:
-            await asyncio.sleep(0)
+    await until(lambda: done == 20)
     assert most == 3
 
 
@@ -45,9 +44,7 @@ async def test_what_sleeps_between_two_tries_keeps_nobody_waiting() -> None:
     hands.do(patient)
     for name in ("first", "second"):
         hands.do(partial(quick, name))
-    async with asyncio.timeout(5):
-        while len(order) < 3:
-            await asyncio.sleep(0)
+    await until(lambda: len(order) == 3)
     assert order[0] == "first"
     assert sorted(order[1:]) == ["patient", "second"]
 
@@ -67,9 +64,7 @@ async def test_after_a_rest_there_are_no_more_hands_than_before() -> None:
 
     for number in range(10):
         hands.do(partial(work, number))
-    async with asyncio.timeout(5):
-        while len(finished) < 10:
-            await asyncio.sleep(0)
+    await until(lambda: len(finished) == 10)
 
     most = 0
 
@@ -83,9 +78,7 @@ async def test_after_a_rest_there_are_no_more_hands_than_before() -> None:
 
     for _ in range(5):
         hands.do(plain)
-    async with asyncio.timeout(5):
-        while len(finished) < 15:
-            await asyncio.sleep(0)
+    await until(lambda: len(finished) == 15)
     assert most == 1
 
 
