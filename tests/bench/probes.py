@@ -15,7 +15,7 @@ from entresol.allocator.memo import Cache
 from entresol.allocator.plan import Grant
 from entresol.allocator.snapshot import ClusterSnapshot
 from tests.bench import bind, fairness, passage
-from tests.bench.cycle_time import fleet
+from tests.bench.fleet import fleet
 from tests.bench.fluid import SETS
 from tests.bench.later import later
 from tests.bench.reference import TURNS, spent, uncollected, unit

@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from tests.bench.cycle_time import fleet
+from tests.bench.fleet import fleet
 from tests.properties.test_plans import BUSY
 from tests.support.builders import policy, run
 for snapshot in (BUSY, fleet(60, 40, 1200, classes=30)):
