@@ -24,8 +24,10 @@ from tests.bench.watcher import BOUND, Binds, Watch
 
 LOW, HIGH = 0.05, 0.95
 MAIN = "2000x10000"
-PATIENCE = 100.0
+PATIENCE = 180.0
 QUIET = 3.0
+DISTURBED = 0.15
+"""CPUs that something else used in the window, above which a round is said to be disturbed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +164,7 @@ def follow(ready: Field, process: Component | OperatorProcess, watch: Watch, cou
             until_bound(watch, int(part * count), process, launched + PATIENCE)
             if mark != "all":
                 asked[mark] = requests(ready.cluster)
-        settled = time.monotonic() - QUIET if ready.until_quiet(QUIET) else math.nan
+        settled = time.monotonic() - QUIET if ready.until_quiet(QUIET, PATIENCE) else math.nan
     asked["end"] = requests(ready.cluster)
     watch.stop()
     seen = watch.seen()
@@ -247,6 +249,8 @@ def run(record: Record, sizes: Sequence[Size], letters: str | None, rounds: int)
                 contender = CONTENDERS[letter]
                 values, asked[f"{contender.name} {size}"] = one_round(contender, size)
                 record.round(f"{contender.name} {size}", values)
+                if (disturbed := values["cpus_elsewhere"]) > DISTURBED:
+                    record.note(f"a round of {contender.name} {size} lost {disturbed:.2f} CPUs to something else")
     record.extra("requests", asked)
 
 
