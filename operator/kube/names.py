@@ -9,6 +9,7 @@ be edited, the name is believed before any annotation.
 import base64
 import hashlib
 import re
+from functools import lru_cache
 
 GROUP = "entresol.dev"
 VERSION = "v1alpha1"
@@ -49,6 +50,8 @@ _MAX_LENGTH = 63
 _TAIL = re.compile(r"-([1-9][0-9]{0,9})-([a-z2-7]{8})", re.ASCII)
 _TAIL_LENGTH = 20
 _UNFIT = re.compile(r"[^a-z0-9-]", re.ASCII)
+_LATELY = 4096
+"""So many digests are remembered: each event of a pod asks for its own, and most pods' events come close together."""
 
 
 def pod_name(task_name: str, task_uid: str, attempt: int) -> str:
@@ -81,6 +84,7 @@ def split_name(name: str) -> tuple[str, str]:
     return namespace, bare
 
 
+@lru_cache(_LATELY)
 def _digest(task_uid: str, attempt: int) -> str:
     """Forty bits in eight characters: enough among the pods of one namespace whose readable parts agree."""
     digest = hashlib.blake2b(f"{task_uid}/{attempt}".encode(), digest_size=5).digest()

@@ -10,12 +10,11 @@ import msgspec
 from entresol.engine.effects import BindPod, CreatePod
 from entresol.engine.events import Launched, LaunchRefused, Refusal
 from entresol.kube.answers import Answer, Outcome, status_of
-from entresol.kube.bodies import Malformed
-from entresol.kube.bodies_pod import pod_of
 from entresol.kube.client import KubeClient
 from entresol.kube.deeds import binding_body, pod_body
 from entresol.kube.names import pod_name
 from entresol.kube.pace import Backoff, Pace
+from entresol.kube.requests import effective_requests
 from entresol.kube.wire_kinds import Task as TaskRecord
 from entresol.kube.wire_pod import Pod as PodRecord
 from entresol.model.identifiers import PodId, TaskId
@@ -192,5 +191,7 @@ def _exists(outcome: Outcome) -> bool:
 
 def _demand(record: PodRecord) -> Resources:
     """What the pod asks after admission; nothing where that cannot be read, so that what was decided stays."""
-    pod = pod_of(record)
-    return Resources() if isinstance(pod, Malformed) else pod.demand
+    try:
+        return effective_requests(record.spec, record.status)
+    except ValueError:
+        return Resources()
