@@ -7,7 +7,6 @@ What a task asks that no agent could ever hold is not counted as wanted: it woul
 others.
 """
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from entresol.allocator.entitlement import Claim, Entitlement, divide, entitlements
@@ -40,7 +39,7 @@ class Books:
     def __init__(self, state: State) -> None:
         self._state = state
         self.totals = state.cluster.totals()
-        self.counts = _counts(state)
+        self.counts = {framework: dict(counts) for framework, counts in state.census.counts().items()}
         self.known = sorted({*state.tenants.frameworks(), *state.ledger.by_framework(), *self.counts})
         self._trouble = {framework: grantable(state, framework) for framework in self.known}
         self._members: dict[RoleId, list[FrameworkId]] = {}
@@ -70,7 +69,7 @@ class Books:
             share=self._share(held),
             entitlement=entitled.share,
             floor=entitled.floor,
-            waiting=sum(self.counts[framework][tasks.PENDING] for framework in members if framework in self.counts),
+            waiting=sum(self.counts.get(framework, {}).get(tasks.PENDING, 0) for framework in members),
             frameworks=len(members),
             guarantee_fits=self._guarantees_fit(),
             oldest_wait=max(0.0, at - min(oldest)) if oldest else 0.0,
@@ -143,11 +142,3 @@ class Books:
 
     def _share(self, held: Resources) -> Dominant:
         return dominant(held, self.totals, self._state.policy.excluded)
-
-
-def _counts(state: State) -> Mapping[FrameworkId, Counter[str]]:
-    counts: dict[FrameworkId, Counter[str]] = {}
-    for entry in state.entries.values():
-        if not entry.gone:
-            counts.setdefault(entry.task.framework, Counter())[entry.record.state or tasks.PENDING] += 1
-    return counts

@@ -28,12 +28,12 @@ def observe_task(state: State, task: Task, at: float) -> None:
     """A Task object, or the task that a plain pod is, looks like this."""
     entry = state.entries.get(task.id)
     if entry is None:
-        entry = state.entries[task.id] = Entry(task=task, record=task.record, since=at)
+        entry = Entry(task=task, record=task.record, since=at)
+        state.enrol(entry)
         if entry.over and task.ttl is not None:
             state.ring((entry.record.finished or at) + task.ttl, Alarm.EXPIRE, task.id)
         if entry.record.started is not None and task.deadline is not None:
             state.ring(entry.record.started + task.deadline, Alarm.DEADLINE, task.id)
-        state.touch_framework(task.framework)
         for pod in state.strays.pop(task.id, ()):
             if pod in state.pods:
                 observe_pod(state, state.pods[pod], at)
@@ -49,11 +49,11 @@ def lose_task(state: State, task: TaskId, at: float) -> None:
         return
     if state.backlog.leave(task):
         state.changed()
-    state.touch_framework(entry.task.framework)
     if entry.live is None:
-        del state.entries[task]
+        state.dismiss(entry)
     else:
         entry.gone = True
+        state.recount(entry)
         if entry.live.pod is not None:
             state.ring(at + ORPHAN_PATIENCE, Alarm.ORPHAN, entry.live.pod)
 
@@ -96,8 +96,7 @@ def lose_pod(state: State, pod: PodId, at: float) -> None:
         state.release(key_of(task, last.attempt))
     if last.owner is None and entry is not None:
         state.backlog.leave(task)
-        state.entries.pop(task, None)
-        state.touch_framework(entry.task.framework)
+        state.dismiss(entry)
         state.changed()
 
 
@@ -150,6 +149,7 @@ def _update(state: State, entry: Entry, task: Task, at: float) -> None:
         entry.since = at
     if before.framework != task.framework:
         state.touch_framework(before.framework)
+        state.recount(entry)
     started = entry.record.started
     if task.deadline is not None and task.deadline != before.deadline and started is not None:
         state.ring(started + task.deadline, Alarm.DEADLINE, task.id)

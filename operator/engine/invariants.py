@@ -5,6 +5,7 @@ that a failing property test says what broke. A limit may honestly be passed and
 a Node shrinks, somebody else binds a pod), so those two are judged where grants are made, not here.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 
 from entresol.engine.ledger import NOTHING, Holding
@@ -13,6 +14,7 @@ from entresol.engine.offers import key_of as offer_key
 from entresol.engine.state import Entry, State
 from entresol.model.identifiers import AgentId, FrameworkId, RoleId, TaskId, namespace_of
 from entresol.model.resources import Resources
+from entresol.model.tasks import PENDING
 
 
 def violations(state: State) -> list[str]:
@@ -21,6 +23,7 @@ def violations(state: State) -> list[str]:
         *_sums(state),
         *_denominator(state),
         *_tasks(state),
+        *_census(state),
         *_holdings(state),
         *_offers(state),
     ]
@@ -86,6 +89,15 @@ def _indexed(state: State, task: TaskId, entry: Entry) -> Iterator[str]:
     expected = [entry.live.agent] if entry.live is not None else []
     if on != expected:
         yield f"task {task} is indexed on agents {on}, it is on {expected}"
+
+
+def _census(state: State) -> Iterator[str]:
+    anew: dict[FrameworkId, Counter[str]] = {}
+    for entry in state.entries.values():
+        if not entry.gone:
+            anew.setdefault(entry.task.framework, Counter())[entry.record.state or PENDING] += 1
+    if anew != state.census.counts():
+        yield "the counts of tasks by state differ from the tasks"
 
 
 def _holdings(state: State) -> Iterator[str]:

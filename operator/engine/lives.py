@@ -120,7 +120,7 @@ def conclude(state: State, entry: Entry, pod: Pod, at: float) -> None:
     record_end(state, entry, ended)
     entry.words = ended.message
     if entry.gone:
-        del state.entries[entry.task.id]
+        state.dismiss(entry)
     elif ended.state == tasks.FINISHED:
         finish(state, entry, tasks.FINISHED, ended.message, at)
     elif TOO_LONG in {live.doomed, pod.ending.reason}:
@@ -152,7 +152,7 @@ def refused(state: State, entry: Entry, why: Pause, at: float, *, unused: bool) 
     entry.unused = unused and not entry.task.plain
     entry.words = why.detail
     if entry.gone:
-        del state.entries[entry.task.id]
+        state.dismiss(entry)
         return
     pause(state, entry, why)
     review(state, entry, at)
@@ -169,7 +169,7 @@ def let_go(state: State, entry: Entry, at: float) -> None:
     assert entry.live is not None
     _forget(state, entry, entry.live)
     if entry.gone:
-        del state.entries[entry.task.id]
+        state.dismiss(entry)
     else:
         review(state, entry, at)
 

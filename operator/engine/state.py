@@ -12,6 +12,7 @@ from types import MappingProxyType
 
 from entresol.allocator.plan import Standing, Verdict
 from entresol.engine.backlog import Backlog
+from entresol.engine.census import Census, Column
 from entresol.engine.cluster import Cluster
 from entresol.engine.effects import Effect, Offer, PublishFramework, PublishRole
 from entresol.engine.ledger import Holding, Ledger
@@ -21,7 +22,7 @@ from entresol.model.identifiers import AgentId, FrameworkId, OfferId, PodId, Rol
 from entresol.model.policy import Policy
 from entresol.model.reasons import Reason
 from entresol.model.resources import Resources
-from entresol.model.tasks import TERMINAL, Charge, Pod, Record, Task
+from entresol.model.tasks import PENDING, TERMINAL, Charge, Pod, Record, Task
 from entresol.model.work import TaskClass
 
 FIGURES_PAUSE = 1.0
@@ -86,6 +87,7 @@ class Entry:
         gone: the Task object is gone and only its last pod keeps the entry alive.
         told: whether anything was published about its waiting yet.
         words: message for the status, from the last end or refusal.
+        counted: where the census counts it.
     """
 
     task: Task
@@ -99,6 +101,7 @@ class Entry:
     gone: bool = False
     told: bool = False
     words: str = ""
+    counted: Column | None = None
 
     @property
     def over(self) -> bool:
@@ -171,6 +174,7 @@ class State:
         synced: whether the whole cluster has been listed; nothing is granted and nothing published before.
         pods: our pods as last observed.
         by_agent: the tasks with a live attempt on each agent.
+        census: how many tasks of each framework are in each state.
         strays: pods whose Task is not known, by that Task.
         outside: external frameworks' schedulers.
         offers: outstanding offers, with the waiting tasks whose room they show.
@@ -189,6 +193,7 @@ class State:
         self.tenants = Tenants()
         self.backlog = Backlog()
         self.entries: dict[TaskId, Entry] = {}
+        self.census = Census()
         self.pods: dict[PodId, Pod] = {}
         self.by_agent: dict[AgentId, set[TaskId]] = {}
         self.strays: dict[TaskId, set[PodId]] = {}
@@ -229,6 +234,26 @@ class State:
         self._touched_frameworks.clear()
         self._touched_roles.clear()
         return effects
+
+    def enrol(self, entry: Entry) -> None:
+        """Take a task into our care."""
+        self.entries[entry.task.id] = entry
+        self.recount(entry)
+
+    def recount(self, entry: Entry) -> None:
+        """A task's state or framework changed, or its object is gone: count it where it belongs, and show it there."""
+        framework = entry.task.framework
+        now = None if entry.gone else Column(framework, entry.record.state or PENDING)
+        if now != entry.counted:
+            self.census.move(entry.counted, now)
+            entry.counted = now
+        self.touch_framework(framework)
+
+    def dismiss(self, entry: Entry) -> None:
+        """A task is no longer ours to care for."""
+        del self.entries[entry.task.id]
+        self.census.move(entry.counted, None)
+        self.touch_framework(entry.task.framework)
 
     def hold(self, key: str, holding: Holding) -> None:
         """Enter or change a holding, and mark everything it shows in."""

@@ -75,7 +75,7 @@ def finish(state: State, entry: Entry, final: str, words: str, at: float) -> Non
     entry.words = words
     entry.pause = None
     state.do(PublishTask(entry.task.id))
-    state.touch_framework(entry.task.framework)
+    state.recount(entry)
     if entry.task.ttl is not None:
         state.ring(at + entry.task.ttl, Alarm.EXPIRE, entry.task.id)
 
@@ -92,7 +92,7 @@ def set_state(state: State, entry: Entry, name: str) -> None:
     if record.state == name:
         return
     entry.record = replace(record, state=name)
-    state.touch_framework(entry.task.framework)
+    state.recount(entry)
     if name != tasks.PENDING or entry.told:
         state.do(PublishTask(entry.task.id))
 

@@ -2,12 +2,24 @@
 
 from dataclasses import replace
 
+from entresol.engine.census import Column
 from entresol.engine.effects import PublishFramework, PublishRole
-from entresol.engine.events import AgentGone, AgentObserved, FrameworkObserved, RoleGone, RoleObserved, TaskObserved
+from entresol.engine.events import (
+    AgentGone,
+    AgentObserved,
+    FrameworkObserved,
+    PodObserved,
+    RoleGone,
+    RoleObserved,
+    TaskGone,
+    TaskObserved,
+)
+from entresol.engine.invariants import violations
 from entresol.engine.status import FrameworkStatus, RoleStatus
-from entresol.model.identifiers import AgentId, FrameworkId, RoleId
+from entresol.model import tasks
+from entresol.model.identifiers import AgentId, FrameworkId, RoleId, TaskId
 from entresol.model.resources import Resources
-from tests.engine.story import Story, agent, framework, role, task
+from tests.engine.story import Story, agent, framework, plain, role, task
 
 MAIN = FrameworkObserved(framework("a/main"))
 N1 = AgentObserved(agent("n1", cpu=4))
@@ -78,3 +90,39 @@ def test_a_framework_hears_that_it_lost_its_role() -> None:
     story.run().wait(60.0)
     assert framework_status(story, "a/main").trouble is not None
     assert OF_MAIN in story.asked(PublishFramework)
+
+
+def test_tasks_are_counted_where_they_are() -> None:
+    story = Story.begin(N1, MAIN)
+    story.tell(TaskObserved(task("t1")))
+    story.tell(TaskObserved(task("t2", cpu=8)))
+    assert framework_status(story, "a/main").counts == {tasks.PENDING: 2}
+    story.run().carry_out()
+    assert framework_status(story, "a/main").counts == {tasks.PENDING: 1, tasks.STARTING: 1}
+    story.running("t1")
+    assert framework_status(story, "a/main").counts == {tasks.PENDING: 1, tasks.RUNNING: 1}
+    story.tell(TaskObserved(task("t2", cpu=8, framework="a/other")))
+    assert framework_status(story, "a/main").counts == {tasks.RUNNING: 1}
+    assert framework_status(story, "a/other").counts == {tasks.PENDING: 1}
+    story.tell(TaskGone(TaskId("t1")))
+    assert framework_status(story, "a/main").counts == {}, "its pod still runs, but there is no such task"
+    story.tell(TaskGone(TaskId("t2")))
+    assert story.engine.framework(FrameworkId("a/other"), story.at) is None
+
+
+def test_a_miscount_is_found() -> None:
+    story = Story.begin(N1, MAIN)
+    story.tell(TaskObserved(task("t1")))
+    story.engine.state.census.move(None, Column(FrameworkId("a/main"), tasks.RUNNING))
+    assert violations(story.engine.state) == ["the counts of tasks by state differ from the tasks"]
+
+
+def test_a_state_is_shown_by_the_object_that_has_it() -> None:
+    story = Story.begin(N1, MAIN)
+    story.tell(TaskObserved(task("t1")))
+    story.tell(PodObserved(plain("p1")))
+    assert [story.engine.state_of(TaskId(name)) for name in ("t1", "p1", "none")] == [tasks.PENDING, tasks.PENDING, None]
+    story.run().carry_out()
+    assert [story.engine.state_of(TaskId(name)) for name in ("t1", "p1")] == [tasks.STARTING, None]
+    story.tell(TaskGone(TaskId("t1")))
+    assert story.engine.state_of(TaskId("t1")) is None
