@@ -47,7 +47,8 @@ class Cycle:
         self._tree = Tree(policy.share, inverses(names, snapshot.totals, policy.excluded))
         self._seating = Seating(snapshot, self._tree, cache)
         self._seats: dict[Holder, Seat] = {}
-        self._waiting: dict[Room, dict[Seat, None]] = {}
+        # Who ever stood first in line with a room; most of them went on since, which is only looked at when it closes.
+        self._stood: dict[Room, list[Seat]] = {}
 
     def tired(self) -> bool:
         """Whether enough was done since this was last true."""
@@ -101,6 +102,8 @@ class Cycle:
             died = watch.shaken(agent)
             if then is queued and not died and seat.ceiling is None:
                 tree.next_unit(leaf, kind.demand, queued.unit.since, kind.pairs)
+            elif not died and seat.ceiling is None:
+                self._choose(seat, kind.pairs)
             else:
                 self._settle(seat, kind, died)
             what = (view.id, unit.task, kind.work, views[agent].agent.id, keys)
@@ -121,34 +124,34 @@ class Cycle:
 
     def _settle(self, served: Seat, kind: Kind, died: Iterable[Room]) -> None:
         """Charge the framework that was served, and choose anew for all whose next unit is out now."""
-        unsettled: dict[Seat, None] = {}
         ceiling, charged = served.ceiling, kind.pairs
+        out: dict[Seat, None] = {seat: None for room in died for seat in self._heads_of(room)}
         if ceiling is not None:
             # The limit is judged on what the role holds, this unit included.
             self._tree.next_unit(served.holder, None, charged=charged)
             charged = ()
-            for room in ceiling.lowered():
-                unsettled.update((seat, None) for seat in self._waiting.get(room, {}) if seat.ceiling is ceiling)
-        for room in died:
-            unsettled.update(self._waiting.get(room, {}))
+            closed = [seat for room in ceiling.lowered() for seat in self._heads_of(room)]
+            out.update((seat, None) for seat in closed if seat.ceiling is ceiling)
+        out.pop(served, None)
         self._choose(served, charged)
-        unsettled.pop(served, None)
-        for seat in unsettled:
+        for seat in out:
             self._choose(seat)
+
+    def _heads_of(self, room: Room) -> list[Seat]:
+        """The frameworks whose next unit asks for this room."""
+        return [seat for seat in self._stood.get(room, ()) if seat.head is not None and seat.head.room is room]
 
     def _choose(self, seat: Seat, charged: tuple[tuple[int, int], ...] = ()) -> None:
         """Find the framework's next unit among its open classes, and its place in the order."""
-        before, ceiling, is_open = seat.head, seat.ceiling, self._watch.alive
+        ceiling, is_open = seat.ceiling, self._watch.alive
         if ceiling is not None:
             closed, alive = ceiling.closed, is_open
             is_open = lambda room: room not in closed and alive(room)  # noqa: E731 - as short as what it replaces
-        head = seat.head = seat.line.head(is_open)
-        if head is not before:
-            if before is not None:
-                self._waiting[before.room].pop(seat, None)
-            if head is not None:
-                self._waiting.setdefault(head.room, {})[seat] = None
+        seat.head = head = seat.line.head(is_open)
         if head is None:
             self._tree.next_unit(seat.holder, None, charged=charged)
-        else:
-            self._tree.next_unit(seat.holder, head.room.kind.demand, head.unit.since, charged)
+            return
+        if not head.stood:
+            head.stood = True
+            self._stood.setdefault(head.room, []).append(seat)
+        self._tree.next_unit(seat.holder, head.room.kind.demand, head.unit.since, charged)

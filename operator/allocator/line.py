@@ -20,11 +20,13 @@ class Queued:
 
     Attributes:
         at: the place of its next unit.
+        count: how many there are.
         unit: that unit; meaningless when none is left.
+        stood: whether it ever was the first in line.
         walk: what finds agents for it, once its turn has come.
     """
 
-    __slots__ = ("_count", "at", "room", "unit", "units", "walk")
+    __slots__ = ("at", "count", "room", "stood", "unit", "units", "walk")
 
     def __init__(self, room: Room, units: Sequence[Unit]) -> None:
         """Begin with the first of `units`, of which there must be one."""
@@ -32,21 +34,14 @@ class Queued:
         self.units = units
         self.at = 0
         self.unit = units[0]
+        self.count = len(units)
+        self.stood = False
         self.walk: Walk | None = None
-        self._count = len(units)
 
     @property
     def left(self) -> bool:
         """Whether units are waiting."""
-        return self.at < self._count
-
-    def advance(self) -> bool:
-        """Go on to the next unit; False when that was the last."""
-        self.at = at = self.at + 1
-        if at == self._count:
-            return False
-        self.unit = self.units[at]
-        return True
+        return self.at < self.count
 
 
 class Line:
@@ -83,13 +78,15 @@ class Line:
         heads = self._heads
         i = heads[0][1]
         queued = self.queues[i]
-        if queued.advance():
-            if len(heads) == 1:
-                return queued
-            heapreplace(heads, (queued.unit.rank, i))
-        else:
+        queued.at = at = queued.at + 1
+        if at == queued.count:
             heappop(heads)
-        return self.queues[heads[0][1]] if heads else None
+            return self.queues[heads[0][1]] if heads else None
+        queued.unit = unit = queued.units[at]
+        if len(heads) == 1:
+            return queued
+        heapreplace(heads, (unit.rank, i))
+        return self.queues[heads[0][1]]
 
     def left(self) -> list[Queued]:
         """The queues with waiting units, the first in line first."""

@@ -5,14 +5,13 @@ cluster. *Full fill*: everything waits, nothing is remembered, one cycle goes to
 in which 500 places were freed and 2,000 tasks are new, everything else as before. *Mostly idle*: 3,000 roles hold
 something and 60 of them want more. Sizes take turns, round by round.
 
-The collector of garbage is set as the operator sets it, and every plan is audited outside of the time that counts:
-what concerns a grant itself at every grant, whose turn it was at every so many (`tests.bench.audited`).
+The garbage collector is off meanwhile: in the operator grants die within their step, here they are kept. And they are
+kept for the audit, outside of the time that counts: what concerns a grant itself is checked at every grant, whose turn
+it was at every so many (`tests.bench.audited`).
 """
 
 import argparse
-import gc
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from math import log
@@ -26,12 +25,11 @@ from entresol.allocator.snapshot import ClusterSnapshot, FrameworkView
 from entresol.engine.machine import Engine
 from entresol.model.identifiers import TaskId
 from entresol.model.work import Unit
-from entresol.runtime.driver import RARE_COLLECTIONS
 from tests.bench.audited import findings
 from tests.bench.fleet import fleet, idle, observed
 from tests.bench.later import later
 from tests.bench.record import Aim, Record
-from tests.bench.reference import TURNS, spent, unit
+from tests.bench.reference import TURNS, spent, uncollected, unit
 from tests.support.builders import policy
 
 Size: TypeAlias = tuple[int, int, int]
@@ -74,20 +72,6 @@ def run(snapshot: ClusterSnapshot, cache: Cache) -> Run:
     return Run(before - began, longest, tuple(grant for part in parts for grant in part))
 
 
-@contextmanager
-def settled() -> Iterator[None]:
-    """Memory as in an operator that has read its cluster: what is there is spared, and collections are rare."""
-    usual = gc.get_threshold()
-    gc.set_threshold(*RARE_COLLECTIONS)
-    gc.collect()
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-        gc.set_threshold(*usual)
-
-
 def stirred(picture: ClusterSnapshot, grants: Sequence[Grant]) -> tuple[ClusterSnapshot, ClusterSnapshot]:
     """The picture when everything granted runs, and the one after it: places freed, tasks new in the queues."""
     quiet = later(picture, grants)
@@ -128,7 +112,7 @@ class Field:
 
     def fill(self, record: Record) -> None:
         """A full fill with nothing remembered; the picture is taken anew."""
-        with settled():
+        with uncollected():
             turn = unit() / TURNS
             taking, _ = spent(self._engine.snapshot)
             made = run(self.picture, Cache())
@@ -151,7 +135,7 @@ class Field:
         """The incremental cycle, with a cache that knows the full cluster."""
         quiet, after = stirred(self.picture, self._kept)
         cache = Cache()
-        with settled():
+        with uncollected():
             run(quiet, cache)
             made = run(after, cache)
         if wrong := findings(after, TO_THE_END, made.grants, every=max(1, len(made.grants) // 20)):
@@ -175,7 +159,7 @@ class Field:
 def idle_round(record: Record, picture: ClusterSnapshot) -> None:
     """Thousands of roles, few of which want anything; with a cache that has seen the agents."""
     cache = Cache()
-    with settled():
+    with uncollected():
         run(picture, cache)
         made = run(picture, cache)
     record.round(
