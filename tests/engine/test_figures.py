@@ -121,7 +121,11 @@ def test_a_state_is_shown_by_the_object_that_has_it() -> None:
     story = Story.begin(N1, MAIN)
     story.tell(TaskObserved(task("t1")))
     story.tell(PodObserved(plain("p1")))
-    assert [story.engine.state_of(TaskId(name)) for name in ("t1", "p1", "none")] == [tasks.PENDING, tasks.PENDING, None]
+    assert [story.engine.state_of(TaskId(name)) for name in ("t1", "p1", "none")] == [
+        tasks.PENDING,
+        tasks.PENDING,
+        None,
+    ]
     story.run().carry_out()
     assert [story.engine.state_of(TaskId(name)) for name in ("t1", "p1")] == [tasks.STARTING, None]
     story.tell(TaskGone(TaskId("t1")))
