@@ -32,6 +32,16 @@ OFFER_TIMEOUT = 300.0
 BOOKS_AGE = 0.25
 """Seconds that shares and entitlements once worked out may serve for statuses."""
 
+_NUMEROUS = (
+    events.TaskObserved,
+    events.TaskGone,
+    events.PodObserved,
+    events.PodGone,
+    events.Launched,
+    events.LaunchRefused,
+)
+"""Events that come by the thousand and each change the same few figures: the next tick says so once for all of them."""
+
 
 class Engine:
     """The allocator's master copy of the world, and the rules by which it changes."""
@@ -95,7 +105,7 @@ class Engine:
                 self._called(event, at)
             case _:
                 world.observe(self.state, event, at)
-        return self.state.drain()
+        return self.state.drain(figures=not isinstance(event, _NUMEROUS))
 
     def snapshot(self) -> ClusterSnapshot:
         """The picture for the next allocation cycle, which answers for everything that happened until now."""

@@ -219,12 +219,16 @@ class State:
         """Something happened after which a cycle could come to another answer."""
         self.changes += 1
 
-    def drain(self) -> tuple[Effect, ...]:
-        """All effects since the last time, the touched books' statuses once each."""
+    def drain(self, *, figures: bool) -> tuple[Effect, ...]:
+        """All effects since the last time, and with figures the statuses of the touched books, once each."""
         if not self.synced:
             # Deeds and news of half a world are void; whose figures to write is still true when it is whole.
             self._effects.clear()
             return ()
+        if not figures or not (self._touched_frameworks or self._touched_roles):
+            effects = tuple(self._effects)
+            self._effects.clear()
+            return effects
         effects = (
             *self._effects,
             *(PublishFramework(framework) for framework in self._touched_frameworks),

@@ -50,6 +50,7 @@ def test_a_task_is_launched_seen_run_and_finished() -> None:
 
 def test_a_repeated_observation_changes_nothing() -> None:
     story = one_task().carry_out().running("t1")
+    story.tell(events.Ticked())
     story.forget()
     story.tell(events.PodObserved(story.pod("t1")))
     story.tell(AgentObserved(agent("n0")))
