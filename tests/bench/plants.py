@@ -6,6 +6,7 @@ The answers stay what they are (but for `first-fit`); only the work that they ta
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
+from copy import deepcopy
 from unittest.mock import patch
 
 from entresol.allocator.placement.walk import Walk
@@ -19,26 +20,26 @@ Plant = Callable[[], AbstractContextManager[None]]
 
 
 @contextmanager
-def choose_thrice() -> Iterator[None]:
-    """Every choice of an agent is made three times."""
+def choose_again() -> Iterator[None]:
+    """Every choice of an agent is made five times."""
     best = Walk.best
 
-    def thrice(self: Walk) -> int:
-        best(self)
-        best(self)
+    def again(self: Walk) -> int:
+        for _ in range(4):
+            best(self)
         return best(self)
 
-    with patch.object(Walk, "best", thrice):
+    with patch.object(Walk, "best", again):
         yield
 
 
 @contextmanager
-def ask_everybody() -> Iterator[None]:
-    """Every choice looks at every agent once, as if there were no memory of the best: work grows with the cluster."""
+def ask_many() -> Iterator[None]:
+    """Every choice looks at one agent in sixteen, as if nobody remembered the best: work grows with the cluster."""
     best = Walk.best
 
     def asking(self: Walk) -> int:
-        sum(bool(view.free) for view in self._floor.matrix.views)
+        sum(bool(view.free) for view in self._floor.matrix.views[::16])
         return best(self)
 
     with patch.object(Walk, "best", asking):
@@ -47,11 +48,11 @@ def ask_everybody() -> Iterator[None]:
 
 @contextmanager
 def read_as_dicts() -> Iterator[None]:
-    """Every line of a watch is also read by the standard library."""
+    """Every line of a watch is also read as dictionaries, of which a handler gets its own copy."""
     line = Intake.line
 
     def both(self: Intake[Pod], text: bytes) -> Progress | Status:
-        json.loads(text)
+        deepcopy(json.loads(text))
         return line(self, text)
 
     with patch.object(Intake, "line", both):
@@ -86,8 +87,8 @@ def first_fit() -> Iterator[None]:
 
 
 PLANTS: Mapping[str, Plant] = {
-    "choose-thrice": choose_thrice,
-    "ask-everybody": ask_everybody,
+    "choose-again": choose_again,
+    "ask-many": ask_many,
     "read-as-dicts": read_as_dicts,
     "summarize-always": summarize_always,
     "first-fit": first_fit,

@@ -7,6 +7,7 @@ name, a row in `PROBES`, and an entry in `contract.toml` for each value.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache as memo
 from math import log
 from time import process_time
 
@@ -24,7 +25,7 @@ from tests.support.builders import policy
 Values = dict[str, float]
 
 TO_THE_END = policy(grants_per_cycle=1_000_000)
-SMALL, LARGE = (500, 50, 5_000), (2_000, 200, 20_000)
+SMALL, LARGE = (1_500, 150, 15_000), (6_000, 600, 60_000)
 """Agents, frameworks and tasks of the two sizes between which growth is measured."""
 
 FREED = 50
@@ -53,10 +54,16 @@ def filled(snapshot: ClusterSnapshot, cache: Cache) -> Fill:
     return Fill(before - began, longest, tuple(grants))
 
 
+@memo
+def picture(size: tuple[int, int, int]) -> ClusterSnapshot:
+    """A cluster of this size; frozen, so that every round may have the same."""
+    return fleet(*size)
+
+
 def allocator() -> Values:
     """Full fills at two sizes, and what an incremental cycle costs beside a full one."""
-    small = min(filled(fleet(*SMALL), Cache()).seconds for _ in range(3))
-    snapshot, cache, before = fleet(*LARGE), Cache(), unit()
+    small = min(filled(picture(SMALL), Cache()).seconds for _ in range(3))
+    snapshot, cache, before = picture(LARGE), Cache(), unit()
     full = min((filled(snapshot, cache := Cache()) for _ in range(2)), key=lambda fill: fill.seconds)
     one = (before + unit()) / 2
     quiet = later(snapshot, full.grants)
