@@ -9,7 +9,8 @@ import argparse
 import json
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,38 +65,29 @@ def _origin(record: Json) -> str:
 
 def _tables(record: Json) -> Iterator[str]:
     """One table for each group of contenders that have the same values: contenders side by side, a value on each line."""
-    groups: dict[tuple[str, tuple[str, ...]], dict[str, Sequence[Json]]] = {}
-    for contender, rounds in record["rounds"].items():
-        name, variant = _split(contender)
-        values = tuple(dict.fromkeys(value for each in rounds for value in each))
-        groups.setdefault((variant, values), {})[name] = rounds
+    groups: dict[tuple[str, tuple[str, ...]], dict[str, str]] = {}
+    for contender, (name, variant) in _split(list(record["rounds"])).items():
+        values = tuple(dict.fromkeys(value for each in record["rounds"][contender] for value in each))
+        groups.setdefault((variant, values), {})[contender] = name
     for (variant, values), contenders in groups.items():
-        counts = (str(len(rounds)) for rounds in contenders.values())
-        rows = [["rounds", *counts]]
-        for value in values:
-            middle = record["medians"]
-            cells = (
-                _cell(
-                    middle[_joined(record, name, variant)].get(value), [each[value] for each in rounds if value in each]
-                )
-                for name, rounds in contenders.items()
-            )
-            rows.append([_words(value), *cells])
-        yield _table([variant, *map(_words, contenders)], rows)
+        rows = [["rounds", *(str(len(record["rounds"][contender])) for contender in contenders)]]
+        rows += [[_words(value), *(_cell(record, contender, value) for contender in contenders)] for value in values]
+        yield _table([variant, *map(_words, contenders.values())], rows)
 
 
-def _split(contender: str) -> tuple[str, str]:
-    """A contender's name, and what it is measured at: `a, 16 GiB` and `a 200x1000` are both of somebody called `a`."""
-    if found := SIZE.match(contender):
-        return found[1], found[2]
-    name, _, variant = contender.rpartition(", ")
-    return (name, variant) if name else (contender, "")
+def _split(contenders: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """Contenders' names, and what each is measured at.
 
-
-def _joined(record: Json, name: str, variant: str) -> str:
-    """The contender of this name and variant, as the record calls it."""
-    contenders: Iterable[str] = record["rounds"]
-    return next(each for each in contenders if _split(each) == (name, variant))
+    `a 200x1000` is somebody called `a` at a size; `a, 16 GiB` and `b, 16 GiB` are `a` and `b` at what they share.
+    """
+    found = {each: (each.rpartition(", ")[0], each.rpartition(", ")[2]) for each in contenders}
+    shared = Counter(variant for name, variant in found.values() if name)
+    for each, (_, variant) in found.items():
+        if size := SIZE.match(each):
+            found[each] = (size[1], size[2])
+        elif shared[variant] < 2:
+            found[each] = (each, "")
+    return found
 
 
 def _words(name: str) -> str:
@@ -103,11 +95,13 @@ def _words(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _cell(middle: float | None, values: Sequence[float]) -> str:
+def _cell(record: Json, contender: str, value: str) -> str:
     """A median, with the least and the most where rounds differ."""
-    if middle is None or len(values) < 2 or shown(min(values)) == shown(max(values)):
-        return shown(middle)
-    return f"{shown(middle)} ({shown(min(values))} … {shown(max(values))})"
+    values = [each[value] for each in record["rounds"][contender] if value in each]
+    middle = shown(record["medians"][contender].get(value))
+    if len(values) < 2 or shown(min(values)) == shown(max(values)):
+        return middle
+    return f"{middle} ({shown(min(values))} … {shown(max(values))})"
 
 
 def _ratios(ratios: Mapping[str, float | None]) -> str:
@@ -117,7 +111,7 @@ def _ratios(ratios: Mapping[str, float | None]) -> str:
 
 def _aims(aims: Sequence[Json]) -> str:
     words = {True: "reached", False: "**not reached**", None: "not measured"}
-    rows = [[aim["text"], _bound(aim), shown(aim["value"]), words[aim["reached"]]] for aim in aims]
+    rows = [[_words(aim["text"]), _bound(aim), shown(aim["value"]), words[aim["reached"]]] for aim in aims]
     return _table(["aim", "wanted", "measured", ""], rows) if rows else ""
 
 
