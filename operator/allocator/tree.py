@@ -60,16 +60,28 @@ class Holder:
             parent.children[name] = self
 
     def tier(self, demand: Sequence[int]) -> int:
-        """0 while the unit stays inside the guarantee; it must ask for something that is guaranteed (decision 3)."""
-        if self.guarantee is None:
-            return 0
+        """At a level that has tiers: 0 while the unit stays inside the guarantee, else 1.
+
+        To stay inside it must ask for something that is guaranteed (decision 3).
+        """
         tier = 1
-        for i, most in self.guarantee:
+        for i, most in self.guarantee or ():
             if demand[i]:
                 if self.held[i] + demand[i] > most:
                     return 1
                 tier = 0
         return tier
+
+    def due(self) -> Optional["Holder"]:
+        """The child whose turn it is; drops the keys before its that are nobody's any more."""
+        heap, children = self.heap, self.children
+        while heap:
+            first = heap[0]
+            child = children[first.name]
+            if child.key is first:
+                return child
+            heappop(heap)
+        return None
 
 
 class Tree:
@@ -112,7 +124,7 @@ class Tree:
                     held[i] += amount
                 if demand is not None:
                     share = share_of(held, demand, inverse)
-            before, heap, children = holder.key, parent.heap, parent.children
+            before, heap = holder.key, parent.heap
             if demand is None:
                 holder.key = None
             else:
@@ -122,13 +134,11 @@ class Tree:
                     heapreplace(heap, key)
                 else:
                     heappush(heap, key)
-            while heap and children[heap[0].name].key is not heap[0]:
-                heappop(heap)
-            if heap:
-                due = children[heap[0].name]
-                demand, since = due.demand, due.since
-            else:
+            due = parent.due()
+            if due is None:
                 demand = None
+            elif due is not holder:
+                demand, since = due.demand, due.since
             parent.demand, parent.since = demand, since
             holder, parent = parent, parent.parent
 

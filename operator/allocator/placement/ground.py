@@ -35,8 +35,8 @@ class Ground:
 
     def open(self, matrix: Matrix) -> Mask:
         """Which agents may be used, by position. Not to be written to."""
-        for _ in self.learn(matrix):
-            pass
+        if self._version != matrix.version:
+            list(self.learn(matrix))
         return self._open
 
     def exclusions(self, matrix: Matrix) -> list[tuple[Exclusion, int]]:

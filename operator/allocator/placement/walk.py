@@ -55,12 +55,12 @@ class Walk:
         self._placement = placement
         self._demand = [amount * part for amount, part in zip(room.kind.demand, floor.inverse, strict=True)]
         self._agents = len(floor.matrix.views)
-        self._base: NDArray[np.int64] = np.arange(self._agents) + LAST * self._agents * self._wasteful()
+        self._unscored = _unscored(floor, room.kind.scarce)
         self._order: list[int] = [NOBODY]
         self._at = 0
-        self._again: list[int] = []
+        self._again: list[tuple[int, int]] = []
         self._edge = 0
-        self._falls: NDArray[np.int64] = np.zeros(self._agents, np.int64)
+        self._falls: NDArray[np.int64] = np.zeros(0, np.int64)
         self._scored_at = 0
         self._left = 0
 
@@ -72,10 +72,10 @@ class Walk:
         floor, kind, agents, at = self._floor, self._room.kind, self._agents, self._at
         order, again, touched, rows = self._order, self._again, floor.touched, floor.rows
         while True:
-            if again and again[0] < order[at]:
-                candidate = heappop(again)
+            if again and again[0][0] < order[at]:
+                candidate, place = heappop(again)
             else:
-                candidate = order[at]
+                candidate, place = order[at], at
                 at += 1
             if candidate > self._edge:
                 self._score_all()
@@ -93,7 +93,7 @@ class Walk:
                         break
             else:
                 break
-        heappush(again, candidate + self._falls.item(agent))
+        heappush(again, (candidate + self._falls.item(place), place))
         self._at = at
         return agent
 
@@ -107,7 +107,7 @@ class Walk:
         highest = max(float(scores.max()), -float(scores.min()))
         scale = STEPS / highest if highest > 0 else 0.0
         self._left = max(FEWEST, agents // PART)
-        candidates = _smallest(self._base.take(where) + self._steps(scores, -scale), KEPT * self._left)
+        candidates = _smallest(self._unscored.take(where) + self._steps(scores, -scale), KEPT * self._left)
         self._order = candidates.tolist()
         self._edge = self._order[-1] if len(candidates) < len(where) else NOBODY - 1
         self._order.append(NOBODY)
@@ -122,9 +122,9 @@ class Walk:
         again: Mask = np.ones(len(where), np.bool_)
         for i, amount in self._room.kind.pairs:
             again &= free[i].take(where) - amount >= amount
-        self._falls[where] = 0
         where = where[again]
-        self._falls[where] = self._steps(self._scores(where, 0) - self._scores(where, 1), scale)
+        self._falls = np.zeros(len(again), np.int64)
+        self._falls[again] = self._steps(self._scores(where, 0) - self._scores(where, 1), scale)
 
     def _scores(self, where: NDArray[np.intp], more: int) -> NDArray[np.float64]:
         """The scores of these agents, each with so many units more."""
@@ -140,19 +140,15 @@ class Walk:
         """Scores as whole numbers of steps, in the measure of candidates."""
         return np.rint(scores * scale).astype(np.int64) * self._agents
 
-    def _wasteful(self) -> Mask:
-        """Which agents have a scarce resource that this kind does not ask for."""
-        matrix = self._floor.matrix
-        mask: Mask = np.zeros(len(matrix.views), np.bool_)
-        for name, having in matrix.scarce.items():
-            if name not in self._room.kind.scarce:
-                mask |= having
-        return mask
 
-
-def _steps(scores: NDArray[np.float64], scale: float, agents: int) -> NDArray[np.int64]:
-    """Scores as whole numbers of steps, in the measure of candidates."""
-    return np.rint(scores * scale).astype(np.int64) * agents
+def _unscored(floor: Floor, asked: frozenset[str]) -> NDArray[np.int64]:
+    """All candidates before scores count: those last that have a scarce resource which is not asked for."""
+    matrix = floor.matrix
+    wasteful: Mask = np.zeros(len(matrix.views), np.bool_)
+    for name, having in matrix.scarce.items():
+        if name not in asked:
+            wasteful |= having
+    return np.arange(len(wasteful)) + LAST * len(wasteful) * wasteful
 
 
 def _smallest(candidates: NDArray[np.int64], count: int) -> NDArray[np.int64]:
