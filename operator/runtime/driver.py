@@ -152,5 +152,5 @@ class Driver:
     async def _settle_memory(self) -> None:
         """Spare the garbage collector what was just read and stays: a large cluster is a million objects."""
         await self.world.whole.wait()
-        gc.collect()
+        # Not collected first: that would stop everything for half a second, and little garbage was made so far.
         gc.freeze()

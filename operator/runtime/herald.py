@@ -64,14 +64,16 @@ class Herald:
         """Tell news about a task."""
         if self._is_repetition(effect):
             return
-        about = self._subject(effect.task)
-        if about is None:
+        if not self._affords_one():  # most of a burst ends here, so this comes before anything is looked up
             return
-        self._tell(about, effect.news)
+        about = self._subject(effect.task)
+        if about is not None:
+            self._tell(about, effect.news)
 
     def notice(self, about: Subject, notice: Notice) -> None:
         """Tell something about an object that is not a task."""
-        self._tell(about, notice)
+        if self._affords_one():
+            self._tell(about, notice)
 
     async def run(self) -> NoReturn:
         """Write Events until cancelled."""
@@ -81,11 +83,8 @@ class Herald:
         raise AssertionError("a writer of Events ended without an error")
 
     def _tell(self, about: Subject, news: News) -> None:
-        """Write an Event, unless there are too many."""
+        """Have an Event written."""
         voice = self._voice
-        if self._queue.full() or not self._budget.take():
-            voice.metrics.add(metrics.EVENTS_DROPPED)
-            return
         now = voice.now()
         self._queue.put_nowait((now, about.namespace or NO_NAMESPACE, event_body(news, about, voice.instance, now)))
 
@@ -101,6 +100,13 @@ class Herald:
             else:
                 voice.metrics.add(metrics.EVENTS_DROPPED)
                 _log.debug("an Event was not written: %s", outcome)
+
+    def _affords_one(self) -> bool:
+        """Whether one more Event may be written now, which counts as written."""
+        if not self._queue.full() and self._budget.take():
+            return True
+        self._voice.metrics.add(metrics.EVENTS_DROPPED)
+        return False
 
     def _is_repetition(self, effect: Announce) -> bool:
         match effect.news:
