@@ -13,7 +13,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
-from math import isnan
 from math import isfinite
 from pathlib import Path
 from statistics import median
@@ -156,7 +155,7 @@ def table(medians: Mapping[str, Mapping[str, float]], rounds: Mapping[str, int])
 
 def shown(value: float | None) -> str:
     """A figure with as many digits as it deserves; a dash for none."""
-    if value is None or isnan(value):
+    if value is None:
         return "-"
     if abs(value) >= 100 or value == int(value):
         return f"{value:,.0f}"
