@@ -48,6 +48,7 @@ class Floor:
         self.count = 0
         self.touched = [0] * len(self.rows)
         self.effort = 0
+        self._wasteful: dict[frozenset[str], Mask] = {}
         self._ports = matrix.ports.copy()
         self._dirty: set[int] = set()
 
@@ -107,6 +108,17 @@ class Floor:
         """The agents this kind avoids, as far as they exist."""
         position = self.matrix.position
         return [position[agent] for agent in kind.work.avoid if agent in position]
+
+    def wasteful(self, asked: frozenset[str]) -> Mask:
+        """Which agents have a scarce resource that is not among those asked for."""
+        mask = self._wasteful.get(asked)
+        if mask is None:
+            mask = np.zeros(len(self.rows), np.bool_)
+            for name, having in self.matrix.scarce.items():
+                if name not in asked:
+                    mask |= having
+            self._wasteful[asked] = mask
+        return mask
 
     def some_fitting(self, room: Room) -> tuple[list[int], bool]:
         """Some agents on which one more unit fits, now, and whether these are all."""

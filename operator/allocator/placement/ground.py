@@ -47,8 +47,6 @@ class Ground:
 
     def learn(self, matrix: Matrix) -> Iterator[None]:
         """Ask every agent that changed; between two portions of them it yields, to let others have a turn."""
-        if self._version == matrix.version:
-            return
         if len(self._codes) != len(matrix.views):
             self._codes = np.zeros(len(matrix.views), np.int32)
             self._version = -1

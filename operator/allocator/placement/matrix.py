@@ -53,6 +53,7 @@ class Matrix:
         self.seen: NDArray[np.int64] = np.zeros(0, np.int64)
         # What the rows were worked out from. It lags behind `views` while an update is under way or was broken off.
         self._known: list[AgentView | None] = []
+        self._stale: list[int] = []
 
     def take_over(self, views: tuple[AgentView, ...]) -> NDArray[np.intp] | None:
         """Take over a snapshot's agents, and their order; `refresh` has to follow.
@@ -63,23 +64,21 @@ class Matrix:
         """
         self.version += 1
         self.views = views
-        changed = self._stale()
+        self._stale = _differing(self._known, views)
         position = self.position
-        if len(self._known) == len(views) and all(position.get(views[i].agent.id) == i for i in changed):
+        if len(self._known) == len(views) and all(position.get(views[i].agent.id) == i for i in self._stale):
             return None
-        return self._move(views)
+        moved = self._move(views)
+        self._stale = _differing(self._known, views)
+        return moved
 
     def refresh(self) -> Iterator[None]:
         """Work out every agent that changed; between two portions of them it yields, to let others have a turn."""
-        stale = self._stale()
+        stale = self._stale
         for start in range(0, len(stale), AT_ONCE):
             if start:
                 yield
             self._work_out(stale[start : start + AT_ONCE])
-
-    def _stale(self) -> list[int]:
-        """Positions whose agent is not the object that its row was worked out from."""
-        return [i for i, (known, now) in enumerate(zip(self._known, self.views, strict=False)) if known is not now]
 
     def _move(self, views: Sequence[AgentView]) -> NDArray[np.intp]:
         """Give every agent its new position; newcomers get columns of nothing."""
@@ -129,6 +128,11 @@ class Matrix:
             if name not in self.scarce:
                 self.scarce[name] = np.zeros(len(self.views), np.bool_)
             self.scarce[name][agents] = True
+
+
+def _differing(known: Sequence[AgentView | None], views: Sequence[AgentView]) -> list[int]:
+    """Positions whose agent is not the object that its row was worked out from."""
+    return [i for i, (before, now) in enumerate(zip(known, views, strict=False)) if before is not now]
 
 
 def moved_along(values: NDArray[Value], moved: NDArray[np.intp]) -> NDArray[Value]:

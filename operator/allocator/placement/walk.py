@@ -55,7 +55,7 @@ class Walk:
         self._placement = placement
         self._demand = [amount * part for amount, part in zip(room.kind.demand, floor.inverse, strict=True)]
         self._agents = len(floor.matrix.views)
-        self._unscored = _unscored(floor, room.kind.scarce)
+        self._wasteful = floor.wasteful(room.kind.scarce)
         self._order: list[int] = [NOBODY]
         self._at = 0
         self._again: list[tuple[int, int]] = []
@@ -107,7 +107,8 @@ class Walk:
         highest = max(float(scores.max()), -float(scores.min()))
         scale = STEPS / highest if highest > 0 else 0.0
         self._left = max(FEWEST, agents // PART)
-        candidates = _smallest(self._unscored.take(where) + self._steps(scores, -scale), KEPT * self._left)
+        late = self._wasteful.take(where) * (LAST * agents)
+        candidates = _smallest(self._steps(scores, -scale) + late + where, KEPT * self._left)
         self._order = candidates.tolist()
         self._edge = self._order[-1] if len(candidates) < len(where) else NOBODY - 1
         self._order.append(NOBODY)
@@ -139,16 +140,6 @@ class Walk:
     def _steps(self, scores: NDArray[np.float64], scale: float) -> NDArray[np.int64]:
         """Scores as whole numbers of steps, in the measure of candidates."""
         return np.rint(scores * scale).astype(np.int64) * self._agents
-
-
-def _unscored(floor: Floor, asked: frozenset[str]) -> NDArray[np.int64]:
-    """All candidates before scores count: those last that have a scarce resource which is not asked for."""
-    matrix = floor.matrix
-    wasteful: Mask = np.zeros(len(matrix.views), np.bool_)
-    for name, having in matrix.scarce.items():
-        if name not in asked:
-            wasteful |= having
-    return np.arange(len(wasteful)) + LAST * len(wasteful) * wasteful
 
 
 def _smallest(candidates: NDArray[np.int64], count: int) -> NDArray[np.int64]:
