@@ -113,6 +113,8 @@ def pods_listed(state: State, listed: PodsListed, at: float) -> None:
 def resume(state: State, at: float) -> None:
     """The world is whole: settle what was recorded against what is there, and let everything wait where it belongs."""
     for entry in list(state.entries.values()):
+        if entry.task.plain and entry.live is not None:
+            continue  # a plain pod at work is what it was seen to be; on a full cluster these are nearly all
         if entry.live is None and not entry.over and entry.record.state in REMEMBERED and not _judged(entry):
             _missing(state, entry, at)
         last = entry.record.last
@@ -125,7 +127,7 @@ def resume(state: State, at: float) -> None:
         # no news before it has waited for a while.
         if entry.live is not None or entry.record not in (entry.task.record, Record(state=tasks.PENDING)):
             state.do(PublishTask(entry.task.id))
-    for pod in list(state.pods.values()):
+    for pod in [pod for pod in state.pods.values() if pod.owner is not None]:
         observe_pod(state, pod, at)
 
 

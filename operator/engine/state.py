@@ -32,6 +32,9 @@ FIGURES_PAUSE = 1.0
 NOBODY: Mapping[AgentId, float] = MappingProxyType({})
 """Most tasks avoid no agent; a hundred thousand empty dicts would be ten megabytes."""
 
+MOST_RINGS = 500
+"""So many timers ring at one tick. Twenty thousand tasks that were born together also grow impatient together."""
+
 
 @dataclass(slots=True)
 class Live:
@@ -317,9 +320,9 @@ class State:
         heappush(self._timers, (when, self._timer_count, alarm, subject))
 
     def rung(self, at: float) -> list[tuple[Alarm, str]]:
-        """The timers that have run out by now, in the order they were due."""
-        due = []
-        while self._timers and self._timers[0][0] <= at:
+        """The timers that have run out by now, in the order they were due; what is too much at once comes next time."""
+        due: list[tuple[Alarm, str]] = []
+        while self._timers and self._timers[0][0] <= at and len(due) < MOST_RINGS:
             _, _, alarm, subject = heappop(self._timers)
             due.append((alarm, subject))
         return due
