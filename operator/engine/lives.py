@@ -50,7 +50,8 @@ def begin(state: State, entry: Entry, agent: AgentId, charge: Charge, work: Task
     number = 0 if entry.task.plain else entry.record.attempt + (0 if entry.unused else 1)
     live = Live(number, agent, charge, work.demand, work.demand, work.constraints.ports)
     entry.live, entry.unused, entry.pause = live, False, None
-    entry.record = replace(entry.record, attempt=number)
+    if entry.record.attempt != number:
+        entry.record = replace(entry.record, attempt=number)
     _enter(state, entry, live)
     state.backlog.leave(entry.task.id)
     entry.told = True
@@ -64,7 +65,8 @@ def adopt(state: State, entry: Entry, pod: Pod, at: float) -> None:
     charge = state.tenants.believed(pod.charge) or state.tenants.charge(entry.task.framework)
     entry.live = Live(pod.attempt, pod.agent, charge, pod.demand, pod.demand, pod.ports)
     entry.unused, entry.pause, entry.told = False, None, True
-    entry.record = replace(entry.record, attempt=max(entry.record.attempt, pod.attempt))
+    if entry.record.attempt < pod.attempt:
+        entry.record = replace(entry.record, attempt=pod.attempt)
     follow(state, entry, pod, at)
 
 

@@ -75,10 +75,12 @@ class Resources:
             return self
         left = dict(self.amounts)
         for name, amount in other.amounts:
-            left[name] = left.get(name, 0) - amount
-            if left[name] < 0:
-                raise ValueError(f"`{name}` would fall to {left[name]}: more is given back than was taken")
-        return Resources(tuple(sorted((name, amount) for name, amount in left.items() if amount)))
+            rest = left.get(name, 0) - amount
+            if rest < 0:
+                raise ValueError(f"`{name}` would fall to {rest}: more is given back than was taken")
+            left[name] = rest
+        # No name was added, so what is left is sorted.
+        return Resources(tuple([pair for pair in left.items() if pair[1]]))
 
     def without(self, other: "Resources") -> "Resources":
         """What is left when `other` is taken away, never less than nothing: the room on an over-filled agent is 0."""
