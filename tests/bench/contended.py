@@ -142,6 +142,7 @@ def contest(ground: Field, contender: str, minute: float) -> Outcome:
     """Let one contender at the work that waits, and look on for a minute."""
     scheduler = ground.kube_scheduler() if contender == KUBE else None
     ready = None
+    assert ground.operator.kubeconfig.exists()  # its token is made now, and not counted as the operator's write
     with ground.watch(BOUND) as watch:
         before = requests(ground.cluster)
         began = time.monotonic()
