@@ -50,17 +50,18 @@ from entresol.runtime.observe import Observer
 from entresol.runtime.pages import Pages
 from entresol.runtime.publisher import Press, Publisher
 from entresol.runtime.throttle import Throttle
+from entresol.runtime.tide import Tide
 from entresol.runtime.world import World
 from entresol.settings import Settings
 
 LONGEST_PAUSE = 5.0
 """Seconds between two tries of a deed, at most."""
 
-EVENT_BURST = 4
-"""Seconds' worth of Events that may be written at once."""
+EVENT_BURST = 20
+"""Seconds' worth of Events that may be written at once: a burst of launches is told, a stream of them is sampled."""
 
 CALM = 8
-"""Other writes give way to launches while more than this part, one in so many, of the connections is busy with them."""
+"""Other writes give way while more than this part, one in so many, of the connections for deeds is busy."""
 
 TRICKLE = 50.0
 """States and figures per second that are written even so, once they have given way for long."""
@@ -88,15 +89,13 @@ async def operating(told: Settings, connection: Connection) -> AsyncIterator[tup
 
         writers = max(1, told.connections // 4)
         doers = max(1, told.connections - writers)
-
-        def calm() -> bool:
-            return executor.busy <= doers // CALM
+        tide = Tide(lambda: executor.busy, doers // CALM, clock.now)
 
         press = Press(Pages(client, engine, world), courier(writers), metrics, crash, clock.now, writers)
         rates = Rates(
             news=TokenBucket(told.waiting_writes, told.waiting_writes, clock.now),
             trickle=TokenBucket(TRICKLE, TRICKLE / 5, clock.now),
-            calm=calm,
+            calm=tide.calm,
         )
         publisher = Publisher(Agenda(rates, clock.now), press)
 
@@ -106,9 +105,9 @@ async def operating(told: Settings, connection: Connection) -> AsyncIterator[tup
         executor = Executor(Launches(desk), Deletions(desk), hands, dispatcher.dispatch)
 
         voice = Voice(client, courier(1), metrics, world.tasks, world.pods, clock.now, platform.node())
-        herald = Herald(voice, TokenBucket(told.events, told.events * EVENT_BURST, clock.now), calm)
+        herald = Herald(voice, TokenBucket(told.events, told.events * EVENT_BURST, clock.now), tide.calm)
 
-        driver = Driver(engine, dispatcher, world, Router(executor, publisher, herald), clock.now)
+        driver = Driver(engine, dispatcher, world, Router(executor, publisher, herald, tide), clock.now)
         address = await stack.enter_async_context(serving(driver, metrics, told.listen.host, told.listen.port))
         if told.address_file is not None:
             told.address_file.write_text(f"{address}\n")

@@ -159,7 +159,7 @@ class Settings:
         _whole(1, 10_000), 200, "launches decided at a stretch, between looks at the cluster"
     )
     waiting_writes: int = _setting(_whole(1, 1_000), 20, "status writes per second about waiting, over all frameworks")
-    events: int = _setting(_whole(0, 1_000), 50, "Events per second at most; 0 writes none")
+    events: int = _setting(_whole(0, 1_000), 10, "Events per second over a while; 0 writes none")
     log_level: str = _setting(_one_of(*LOG_LEVELS), "info", "debug, info, warning or error")
     log_format: str = _setting(_one_of(*LOG_FORMATS), "text", "text or json")
     crash_point: CrashPoint | None = _setting(

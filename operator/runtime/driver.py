@@ -34,6 +34,7 @@ from entresol.runtime.dispatch import Dispatcher
 from entresol.runtime.executor import Executor
 from entresol.runtime.herald import Herald
 from entresol.runtime.publisher import Publisher
+from entresol.runtime.tide import Tide
 from entresol.runtime.world import World
 
 RARE_COLLECTIONS = (100_000, 20, 100)
@@ -53,6 +54,7 @@ class Router:
     executor: Executor
     publisher: Publisher
     herald: Herald
+    tide: Tide
 
     @property
     def busy(self) -> int:
@@ -62,7 +64,10 @@ class Router:
     def take(self, effect: Effect) -> None:
         """Carry out an effect, later."""
         match effect:
-            case CreatePod() | BindPod() | DeletePod() | DeleteTask():
+            case CreatePod() | BindPod():
+                self.tide.launched()
+                self.executor.submit(effect)
+            case DeletePod() | DeleteTask():
                 self.executor.submit(effect)
             case PublishTask() | PublishFramework() | PublishRole():
                 self.publisher.mark(effect)

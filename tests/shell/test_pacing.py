@@ -13,6 +13,7 @@ from entresol.runtime.clock import Clock
 from entresol.runtime.kinds import uid_of
 from entresol.runtime.records import REMEMBERED, Records
 from entresol.runtime.throttle import SLOW_SECONDS, Throttle
+from entresol.runtime.tide import FADING, MANY, Tide
 
 
 class Hand:
@@ -158,6 +159,39 @@ async def test_a_waiter_cancelled_in_line_leaves_the_line() -> None:
     await throttle.__aexit__()
     async with asyncio.timeout(1):
         await throttle.__aenter__()
+
+
+# --- tide ---
+
+
+def test_it_is_calm_again_a_while_after_a_burst_of_launches() -> None:
+    hand = Hand()
+    tide = Tide(lambda: 0, 4, hand)
+    for _ in range(int(MANY)):
+        tide.launched()
+    assert tide.calm()
+    for _ in range(80):
+        tide.launched()
+    assert not tide.calm()
+    hand.now += FADING
+    assert not tide.calm()
+    hand.now += FADING
+    assert tide.calm()
+
+
+@pytest.mark.parametrize(("rate", "want_calm"), [(5, True), (15, True), (30, False), (1000, False)])
+def test_a_stream_of_launches_is_judged_by_its_rate(rate: int, want_calm: bool) -> None:
+    hand = Hand()
+    tide = Tide(lambda: 0, 4, hand)
+    for _ in range(10 * rate):
+        hand.now += 1 / rate
+        tide.launched()
+    assert tide.calm() is want_calm
+
+
+@pytest.mark.parametrize(("busy", "want_calm"), [(4, True), (5, False)])
+def test_it_is_not_calm_while_many_deeds_are_under_way(busy: int, want_calm: bool) -> None:
+    assert Tide(lambda: busy, 4, Hand()).calm() is want_calm
 
 
 # --- agenda ---
