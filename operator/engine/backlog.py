@@ -114,6 +114,11 @@ class Backlog:
         lines = self._lines.get(framework)
         return min(line.units[0] for line in lines.values()) if lines else None
 
+    def first(self, framework: FrameworkId, work: TaskClass) -> Unit | None:
+        """The first waiting unit of one class."""
+        line = self._lines.get(framework, {}).get(work)
+        return line.units[0] if line else None
+
     def line(self, framework: FrameworkId, work: TaskClass) -> tuple[Unit, ...]:
         """The waiting units of one class."""
         line = self._lines.get(framework, {}).get(work)

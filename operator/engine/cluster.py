@@ -5,6 +5,7 @@ The denominator is the sum, over agents that count, of allocatable less what for
 period after it stopped being ready: without the grace one flapping GPU node would reorder every tenant.
 """
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 from entresol.allocator.snapshot import AgentView
@@ -40,6 +41,10 @@ class Cluster:
         self._totals: dict[str, int] = {}
         self._stale: set[AgentId] = set()
         self._unready: dict[AgentId, float] = {}
+        self._sorted: list[AgentId] = []
+        self._views: tuple[AgentView, ...] = ()
+        self._outdated: set[AgentId] | None = None
+        """Agents whose view may be another one than in `_views`; None when agents came or went."""
 
     def __contains__(self, agent: AgentId) -> bool:
         return agent in self._entries
@@ -59,6 +64,7 @@ class Cluster:
             return False
         if entry is None:
             entry = self._entries[agent.id] = _Entry(agent)
+            self._outdated = None
         entry.agent = agent
         if agent.ready:
             entry.unready_since = None
@@ -74,6 +80,7 @@ class Cluster:
         entry = self._entries.pop(agent, None)
         if entry is None:
             return False
+        self._outdated = None
         self._unready.pop(agent, None)
         self._stale.discard(agent)
         self._count(entry.counted, NOTHING)
@@ -84,6 +91,8 @@ class Cluster:
         if agent is not None and agent in self._entries:
             self._entries[agent].view = None
             self._stale.add(agent)
+            if self._outdated is not None:
+                self._outdated.add(agent)
 
     def expire(self, at: float) -> bool:
         """End the grace of agents that have been unready too long; True when any ended."""
@@ -126,8 +135,17 @@ class Cluster:
         return entry.view
 
     def views(self) -> tuple[AgentView, ...]:
-        """All agents, sorted by id."""
-        return tuple(self.view(agent) for agent in sorted(self._entries))
+        """All agents, sorted by id; the same object until something about one of them changes."""
+        if self._outdated is None:
+            self._sorted = sorted(self._entries)
+            self._views = tuple([self.view(agent) for agent in self._sorted])
+        elif self._outdated:
+            views = list(self._views)
+            for agent in self._outdated:
+                views[bisect_left(self._sorted, agent)] = self.view(agent)
+            self._views = tuple(views)
+        self._outdated = set()
+        return self._views
 
     def _count(self, before: Resources, after: Resources) -> None:
         if before == after:

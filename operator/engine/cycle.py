@@ -4,15 +4,17 @@ A picture shows only work that may be granted now; everything else has its reaso
 committed as it comes. The last part explains what is left, and those findings stay until the next cycle's.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from heapq import heapify, heappop, heapreplace
 
 from entresol.allocator.plan import CutShort, Launch, OverLimit, Plan, Slice, Verdict
 from entresol.allocator.snapshot import ClusterSnapshot, FrameworkView, Queue, RoleView
 from entresol.engine.commit import commit, obstacle
 from entresol.engine.effects import PublishTask
-from entresol.engine.state import Findings, State
+from entresol.engine.state import Admission, Findings, State
 from entresol.model.identifiers import FrameworkId, RoleId, TaskId
 from entresol.model.reasons import Reason, Shortage, Waiting
+from entresol.model.resources import Resources
 from entresol.model.work import TaskClass, Unit
 
 MOST_NEWS = 500
@@ -77,13 +79,13 @@ def conclude(state: State, plan: Plan, launched: dict[FrameworkId, Unit], at: fl
     verdicts = {(one.framework, one.work): one.verdict for one in plan.passes}
     passed_over: dict[tuple[FrameworkId, TaskClass], int] = {}
     for key in verdicts:
-        line = state.backlog.line(*key)
+        first = state.backlog.first(*key)
         behind = launched.get(key[0])
-        skipped = bool(line) and behind is not None and line[0] < behind
+        skipped = first is not None and behind is not None and first < behind
         passed_over[key] = state.findings.passed_over.get(key, 0) + (1 if skipped else 0)
-    admissible, limited = _admissible(state, verdicts)
+    admissible, admissions = _admissible(state, verdicts)
     before = state.findings
-    state.findings = Findings(verdicts, plan.standings, passed_over, admissible, limited, _kinds(state, verdicts))
+    state.findings = Findings(verdicts, plan.standings, passed_over, admissible, admissions, _kinds(state, verdicts))
     _gather_news(state, before)
     tell_news(state)
     state.figures_changed(at)
@@ -160,7 +162,7 @@ def _without(queues: tuple[Queue, ...], offered: frozenset[TaskId]) -> tuple[Que
 
 def _admissible(
     state: State, verdicts: dict[tuple[FrameworkId, TaskClass], Verdict]
-) -> tuple[frozenset[TaskId], frozenset[RoleId]]:
+) -> tuple[frozenset[TaskId], dict[RoleId, Admission]]:
     """In roles with a limit: the waiting tasks that fit under it one after the other, first in line first."""
     waiting: dict[RoleId, set[FrameworkId]] = {}
     for framework, _ in verdicts:
@@ -168,22 +170,44 @@ def _admissible(
         if state.tenants.role(role).limit:
             waiting.setdefault(role, set()).add(framework)
     admitted: set[TaskId] = set()
+    admissions: dict[RoleId, Admission] = {}
     for role, frameworks in waiting.items():
-        limit = state.tenants.role(role).limit
-        held = state.ledger.of_role(role)
-        units = [
-            (unit, queue.work)
+        queues = tuple(
+            queue
             for framework in sorted(frameworks)
             for queue in state.backlog.queues(framework)
             if not _hopeless(verdicts.get((framework, queue.work)))
-            for unit in queue.units
-        ]
-        for unit, work in sorted(units, key=lambda pair: pair[0]):
-            after = held + work.demand
-            if all(after.get(name) <= limit[name] for name, _ in work.demand if name in limit):
-                held = after
-                admitted.add(unit.task)
-    return frozenset(admitted), frozenset(waiting)
+        )
+        key = (state.ledger.of_role(role), state.tenants.role(role).limit, queues)
+        known = state.findings.admissions.get(role)
+        # Queues that did not change are the same objects, so with ten thousand waiting this costs nothing to compare.
+        admissions[role] = known if known is not None and known[0] == key else (key, within(*key))
+        admitted |= admissions[role][1]
+    return frozenset(admitted), admissions
+
+
+def within(held: Resources, limit: Mapping[str, int], queues: tuple[Queue, ...]) -> frozenset[TaskId]:
+    """The first units of these queues, taken together in order of rank, that stay within the limit.
+
+    What is held only grows on the way, so a class that does not fit once is out for good.
+    """
+    admitted: set[TaskId] = set()
+    line = [(queue.units[0], number, 0) for number, queue in enumerate(queues)]
+    heapify(line)
+    while line:
+        unit, number, place = line[0]
+        units, demand = queues[number].units, queues[number].work.demand
+        after = held + demand
+        if any(after.get(name) > limit[name] for name, _ in demand if name in limit):
+            heappop(line)
+            continue
+        held = after
+        admitted.add(unit.task)
+        if place + 1 < len(units):
+            heapreplace(line, (units[place + 1], number, place + 1))
+        else:
+            heappop(line)
+    return frozenset(admitted)
 
 
 def _kinds(

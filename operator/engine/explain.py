@@ -50,7 +50,7 @@ def more_agents_help(state: State, entry: Entry, waiting: Waiting) -> bool:
     if waiting.shortage is None or waiting.shortage.never:
         return False
     role = state.tenants.charge(entry.task.framework).role
-    return role not in state.findings.limited or entry.task.id in state.findings.admissible
+    return role not in state.findings.admissions or entry.task.id in state.findings.admissible
 
 
 def turn_before(state: State, framework: FrameworkId) -> Turn | None:
@@ -72,7 +72,7 @@ def _short_of_room(state: State, entry: Entry, shortage: Shortage, turn: Turn | 
     if reason is Reason.NEVER_FITS:
         return Waiting(reason=reason, shortage=shortage)
     place = state.backlog.place(entry.task.id)
-    first_of_class = place is not None and state.backlog.line(place.framework, place.work)[0].task == entry.task.id
-    if turn is not None or not first_of_class:
+    first = None if place is None else state.backlog.first(place.framework, place.work)
+    if turn is not None or first is None or first.task != entry.task.id:
         reason = Reason.BEHIND
     return Waiting(reason=reason, shortage=shortage, turn=turn, ahead=ahead)

@@ -11,6 +11,7 @@ from heapq import heappop, heappush
 from types import MappingProxyType
 
 from entresol.allocator.plan import Standing, Verdict
+from entresol.allocator.snapshot import Queue
 from entresol.engine.backlog import Backlog
 from entresol.engine.census import Census, Column
 from entresol.engine.cluster import Cluster
@@ -149,6 +150,10 @@ class Outside:
     filters: dict[AgentId, list[Filter]] = field(default_factory=dict)
 
 
+Admission = tuple[tuple[Resources, Mapping[str, int], tuple[Queue, ...]], frozenset[TaskId]]
+"""What a role holds, its limit and its waiting queues; and the tasks of these that would stay within the limit."""
+
+
 @dataclass(slots=True)
 class Findings:
     """What the last complete cycle found, kept to answer "why".
@@ -158,7 +163,7 @@ class Findings:
         standings: waiting frameworks, the one that is due first.
         passed_over: in how many cycles younger units of the framework were placed before the class.
         admissible: in roles with a limit, the waiting tasks that would stay within it, cumulatively and in order.
-        limited: the roles that `admissible` was worked out for.
+        admissions: each role that `admissible` was worked out for, with its part and what that follows from.
         kinds: the kind of reason of every waiting class; tasks are told when it changes.
     """
 
@@ -166,7 +171,7 @@ class Findings:
     standings: tuple[Standing, ...] = ()
     passed_over: dict[tuple[FrameworkId, TaskClass], int] = field(default_factory=dict)
     admissible: frozenset[TaskId] = frozenset()
-    limited: frozenset[RoleId] = frozenset()
+    admissions: dict[RoleId, Admission] = field(default_factory=dict)
     kinds: dict[tuple[FrameworkId, TaskClass], Reason] = field(default_factory=dict)
 
 
