@@ -32,11 +32,13 @@ class Throttle:
 
     def __init__(self, most: int, clock: Callable[[], float]) -> None:
         self._most = most
+        self._narrowest = max(1.0, most / _NARROWEST)
         self._clock = clock
         self._size = float(most)
         self._used = 0
         self._waiting: deque[asyncio.Future[None]] = deque()
         self._closed_until = -math.inf
+        self._opening: asyncio.TimerHandle | None = None  # while nobody is let in
         self._usual = 0.0
         self._quickest = math.inf
 
@@ -46,15 +48,11 @@ class Throttle:
         return int(self._size)
 
     async def __aenter__(self) -> None:
-        """Wait for a slot, and for the end of a pause."""
-        while self._used >= int(self._size) or self._closed_until > -math.inf:
-            if (pause := self._closed_until - self._clock()) > 0:
-                await asyncio.sleep(pause)
-            elif self._closed_until > -math.inf:
-                self._closed_until = -math.inf
-            else:
-                await self._turn()
-        self._used += 1
+        """Wait for a slot, behind everybody who came before, and for the end of a pause."""
+        if self._waiting or self._opening is not None or self._used >= int(self._size):
+            await self._turn()
+        else:
+            self._used += 1
 
     async def __aexit__(self, *_: object) -> None:
         """Give the slot back."""
@@ -66,10 +64,12 @@ class Throttle:
         """The server dealt with a request, whatever it said, and took so long."""
         self._usual += _SMOOTHING * (seconds - self._usual)
         self._quickest = min(seconds, _FORGETTING * self._quickest)
-        if self._usual > max(SLOW_SECONDS, _SEVERAL * self._quickest):
-            self._size = max(self._size - _SMOOTHING, min(self._size, self._most / _NARROWEST))
-        elif self._size < self._most:
-            self._size = min(float(self._most), self._size + 1 / self._size)
+        slow = self._usual > max(SLOW_SECONDS, _SEVERAL * self._quickest)
+        bound = self._narrowest if slow else float(self._most)
+        if self._size > bound:
+            self._size = max(bound, self._size - _SMOOTHING)
+        elif self._size < bound:
+            self._size = min(bound, self._size + 1 / self._size)
             self._wake()
 
     def rejected(self, pause: float | None) -> None:
@@ -78,6 +78,17 @@ class Throttle:
         if now >= self._closed_until:
             self._size = max(1.0, self._size / 2)
         self._closed_until = max(self._closed_until, now + (DEFAULT_PAUSE if pause is None else pause))
+        if self._opening is None:
+            self._open()
+
+    def _open(self) -> None:
+        """Let them in again, unless the pause goes on."""
+        pause = self._closed_until - self._clock()
+        if pause > 0:
+            self._opening = asyncio.get_running_loop().call_later(pause, self._open)
+        else:
+            self._opening = None
+            self._wake()
 
     async def _turn(self) -> None:
         turn = asyncio.get_running_loop().create_future()
@@ -85,16 +96,18 @@ class Throttle:
         try:
             await turn
         except asyncio.CancelledError:
-            if turn in self._waiting:
-                self._waiting.remove(turn)
+            if turn.cancelled():
+                if turn in self._waiting:
+                    self._waiting.remove(turn)
             else:
-                self._wake()  # we were given a slot that somebody else can use
+                await self.__aexit__()  # the slot was ours already
             raise
 
     def _wake(self) -> None:
-        free = self.size - self._used
-        while self._waiting and free > 0:
+        # A slot is taken in the name of whoever is woken: one who has just given a slot back and comes again at once
+        # would otherwise be quicker, and the line would never move.
+        while self._waiting and self._opening is None and self._used < int(self._size):
             turn = self._waiting.popleft()
             if not turn.done():
                 turn.set_result(None)
-                free -= 1
+                self._used += 1
