@@ -65,11 +65,14 @@ class Flood:
     resources: Json
     role: Json = field(default_factory=dict)
 
-    def objects(self, contender: str) -> Iterator[Json]:
-        """Its namespace, its role for who knows roles, and all its pods."""
+    def tenant(self, contender: str) -> Iterator[Json]:
+        """Its namespace, and its role for who knows roles."""
         yield {"kind": "Namespace", "metadata": {"name": self.name}}
         if contender == ENTRESOL:
             yield objects.role(self.name, **self.role)
+
+    def pods(self, contender: str) -> Iterator[Json]:
+        """All its pods."""
         spec = objects.pod_spec(self.resources, schedulerName=SCHEDULERS[contender])
         for index in range(FLOOD):
             yield objects.pod(f"f-{index:05}", self.name, spec=spec)
@@ -148,7 +151,13 @@ class Arena:
     def flood(self, by: Flood) -> None:
         """Let a flood come, and wait until its scheduler has come to rest over it."""
         want_bound = self.watch.live().bound + PLACES
-        self.ground.create(by.objects(self.contender))
+        self.ground.create(by.tenant(self.contender))
+        if isinstance(self.process, OperatorProcess):
+            # Requests overtake one another, and so does the news of different kinds: a limit holds from when it is known.
+            operator = self.process
+            known = lambda: any(role["name"] == by.name for role in operator.json("/state")["roles"])  # noqa: E731
+            wait_until(known, f"the role {by.name} in the books", PATIENCE)
+        self.ground.create(by.pods(self.contender))
         wait_until(lambda: self.watch.live().bound >= want_bound, f"nodes for {PLACES} pods", PATIENCE)
         rested(self.process.pid)
 
