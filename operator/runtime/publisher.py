@@ -30,7 +30,7 @@ from entresol.model.tasks import STAGING, STARTING, TERMINAL
 from entresol.runtime.agenda import Agenda, Name, Sort, Wish
 from entresol.runtime.courier import Courier, code_of, is_passing
 from entresol.runtime.crash import BEFORE_STATUS, Crash
-from entresol.runtime.pages import Page, Pages
+from entresol.runtime.pages import Pages
 from entresol.runtime.refusals import Refused, refusal_of
 
 FIGURES_SECONDS = 1.0
@@ -145,7 +145,8 @@ class Publisher:
             self._begun[name] = began
         try:
             outcome = await self._write(name)
-            if outcome is not None and is_passing(outcome):
+            # Conflicts end a record, whose task is launched again later; nobody would ask for this write again.
+            if outcome is not None and (is_passing(outcome) or _is(outcome, HTTPStatus.CONFLICT)):
                 retry = self._failures.setdefault(name, Backoff(self._press.pace)).next()
             else:
                 self._failures.pop(name, None)
@@ -175,24 +176,19 @@ class Publisher:
             press.metrics.add(metrics.STATUS_WRITES, kind, code_of(outcome))
             if isinstance(outcome, Answer) and outcome.ok:
                 page.learn(outcome.body)
-            elif await self._conflicts(outcome, page):
-                continue
-            elif not is_passing(outcome) and not _is(outcome, HTTPStatus.NOT_FOUND):
+                return outcome
+            if page.reread is not None and _is(outcome, HTTPStatus.CONFLICT):
+                newest = await press.courier.send("get", page.reread)
+                if isinstance(newest, Answer) and newest.ok:
+                    page.learn(newest.body)
+                    continue
+                outcome = newest  # that it could not be read may pass, which the conflict by itself would not
+            if not is_passing(outcome) and not _is(outcome, HTTPStatus.NOT_FOUND):
                 _log.error(
                     "the status of %s %s is refused: %s", kind, name.id, refusal_of(outcome, missing=Refusal.GONE)
                 )
             return outcome
         return outcome
-
-    async def _conflicts(self, outcome: Outcome, page: Page) -> bool:
-        """Whether the object had changed meanwhile and is known anew, so that the page should be rendered again."""
-        if page.reread is None or not _is(outcome, HTTPStatus.CONFLICT):
-            return False
-        newest = await self._press.courier.send("get", page.reread)
-        if not isinstance(newest, Answer) or not newest.ok:
-            return False
-        page.learn(newest.body)
-        return True
 
     def _release(self, name: Name) -> None:
         self._agenda.done(name)

@@ -35,8 +35,10 @@ from tests.shell.operating import empty_picture, ready
 from tests.support import objects
 from tests.support.decoded import decoded
 from tests.support.fake_cluster import FakeCluster
-from tests.support.fake_faults import Drop, Refuse
+from tests.support.fake_faults import Drop, Fault, Refuse
 from tests.support.recorder import until
+
+CONFLICT = Refuse(409, "Conflict")
 
 
 @dataclass
@@ -252,11 +254,37 @@ async def test_an_object_that_changed_meanwhile_is_read_and_written_again(cluste
 
 async def test_conflicts_without_end_are_given_up_for_now(cluster: FakeCluster) -> None:
     async with publishing(cluster) as desk:
-        cluster.trouble("status", *(Refuse(409, "Conflict"),) * 5)
+        cluster.trouble("status", *(CONFLICT,) * 5)
         task = await desk.make("one", state="TASK_RUNNING")
         refused = await desk.publisher.record(task)
         assert refused is not None
         assert refused.refusal is Refusal.CONFLICT
+
+
+@pytest.mark.parametrize(
+    ("on_status", "on_get"),
+    [
+        pytest.param((CONFLICT,), (Refuse(500),), id="the server was in trouble after a conflict"),
+        pytest.param((CONFLICT,) * 7, (), id="somebody else was quicker time and again"),
+    ],
+)
+async def test_a_conflict_does_not_cost_an_end_its_write(
+    cluster: FakeCluster, on_status: tuple[Fault, ...], on_get: tuple[Fault, ...]
+) -> None:
+    async with publishing(cluster) as desk:
+        cluster.trouble("status", *on_status)
+        cluster.trouble("get", *on_get)
+        desk.publisher.mark(PublishTask(await desk.make("one", state=FINISHED)))
+        await desk.reaches("one", FINISHED)
+
+
+async def test_a_record_outlives_a_read_that_failed_after_a_conflict(cluster: FakeCluster) -> None:
+    async with publishing(cluster) as desk:
+        cluster.trouble("status", CONFLICT)
+        cluster.trouble("get", Refuse(500))
+        task = await desk.make("one", state=FINISHED)
+        assert await desk.publisher.record(task) is None
+        assert desk.state("one") == FINISHED
 
 
 @pytest.mark.parametrize("fault", [Refuse(404, "NotFound"), Refuse(422, "Invalid", "status.state: too long")])
