@@ -114,9 +114,7 @@ class Dispatcher:
                 await self._nap()
             if self._broken is not None:
                 raise self._broken
-            if self._around.clock.now() >= self._next_tick():
-                self._ticked = self._around.clock.now()
-                self.dispatch(Ticked())
+            self._tick()
             if self._cycle_is_due():
                 await self._cycle()
 
@@ -141,6 +139,15 @@ class Dispatcher:
             return False
         return self._sink is None or self._sink.busy < self._around.bound
 
+    def _tick(self) -> bool:
+        """Let timers ring, if it is time; returns whether it was."""
+        now = self._around.clock.now()
+        if now < self._next_tick():
+            return False
+        self._ticked = now
+        self.dispatch(Ticked())
+        return True
+
     def _next_tick(self) -> float:
         latest = self._ticked + TICK_SECONDS
         wakeup = self._engine.next_wakeup
@@ -164,6 +171,8 @@ class Dispatcher:
             stretch = time.perf_counter() - began
             grants, work, longest = grants + len(plan.grants), work + stretch, max(longest, stretch)
             await asyncio.sleep(0)
+            if self._tick():  # timers ring in portions: once a cycle would leave deadlines behind in a long one
+                await asyncio.sleep(0)
             if self._broken is not None:
                 return
             began = time.perf_counter()

@@ -25,6 +25,7 @@ from entresol.engine.events import (
     Ticked,
 )
 from entresol.engine.machine import Engine
+from entresol.engine.state import MOST_RINGS, Alarm
 from entresol.model.agents import Agent
 from entresol.model.identifiers import AgentId, FrameworkId, PodId, RoleId, TaskId
 from entresol.model.policy import Policy
@@ -50,12 +51,15 @@ class Desk:
     cycles: list[int] = field(default_factory=list)
     busy: int = 0
     after_step: Callable[[], None] = lambda: None
+    step_seconds: float = 0.0
+    passed: float = 0.0
 
     def __post_init__(self) -> None:
         policy: Policy = policy_of(Settings(grants_per_step=self.per_step, grants_per_cycle=100))
-        clock = Clock(monotonic=asyncio.get_running_loop().time)
+        loop, self.engine = asyncio.get_running_loop(), Engine(policy)
+        clock = Clock(monotonic=lambda: loop.time() + self.passed)
         self.dispatcher = Dispatcher(
-            Engine(policy), Surroundings(clock, partial(allocate, policy=policy), self, self.bound)
+            self.engine, Surroundings(clock, partial(allocate, policy=policy), self, self.bound)
         )
         self.dispatcher.connect(self)
 
@@ -67,6 +71,7 @@ class Desk:
     def handled(self, event: Event, _effects: tuple[Effect, ...], seconds: float) -> None:
         assert seconds >= 0
         self.events.append(event)
+        self.passed += self.step_seconds * isinstance(event, Planned)
 
     def cycled(self, grants: int, seconds: float, longest: float) -> None:
         assert seconds >= longest >= 0
@@ -134,6 +139,18 @@ async def test_what_happens_between_steps_is_in_the_next_cycle(desk: Desk) -> No
     desk.dispatcher.dispatch(Synced())
     await until(lambda: len(desk.launches) == 4)
     assert {launch.task for launch in desk.launches} == {"t0", "t1", "t2", "late"}
+
+
+async def test_timers_ring_between_the_steps_of_a_cycle(desk: Desk) -> None:
+    """They ring in portions, so that many of them would leave the last ones far behind at one portion a cycle."""
+    desk.step_seconds = 0.1
+    desk.populate(10)
+    for number in range(10 * MOST_RINGS):
+        desk.engine.state.ring(0.0, Alarm.TELL, f"gone {number}")
+    desk.dispatcher.dispatch(Synced())
+    await until(lambda: desk.cycles[:1] == [10])
+    kinds = [type(event) for event in desk.events]
+    assert kinds[kinds.index(Planned) :][:7] == [Planned, Ticked, Planned, Ticked, Planned, Ticked, Planned]
 
 
 async def test_a_cluster_at_rest_is_left_alone_but_for_ticks(desk: Desk) -> None:
