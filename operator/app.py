@@ -91,7 +91,9 @@ async def operating(told: Settings, connection: Connection) -> AsyncIterator[tup
         doers = max(1, told.connections - writers)
         tide = Tide(lambda: executor.busy, doers // CALM, clock.now)
 
-        press = Press(Pages(client, engine, world), courier(writers), metrics, crash, clock.now, writers)
+        hands = Hands(doers)
+        patience = Pace(first=0.5, most=10.0, sleep=hands.rest)  # a record is waited for within a deed
+        press = Press(Pages(client, engine, world), courier(writers), metrics, crash, clock.now, writers, patience)
         rates = Rates(
             news=TokenBucket(told.waiting_writes, told.waiting_writes, clock.now),
             trickle=TokenBucket(TRICKLE, TRICKLE / 5, clock.now),
@@ -99,7 +101,6 @@ async def operating(told: Settings, connection: Connection) -> AsyncIterator[tup
         )
         publisher = Publisher(Agenda(rates, clock.now), press)
 
-        hands = Hands(doers)
         pace = Pace(most=LONGEST_PAUSE, sleep=hands.rest)
         desk = Desk(client, courier(doers), world.tasks, world.pods, publisher.record, crash, pace)
         executor = Executor(Launches(desk), Deletions(desk), hands, dispatcher.dispatch)

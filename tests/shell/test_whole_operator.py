@@ -9,6 +9,7 @@ from entresol.kube.resources import FOREIGN_PODS, FRAMEWORK_ROLES, FRAMEWORKS, P
 from tests.shell.operating import ready, running
 from tests.support import objects
 from tests.support.fake_cluster import FakeCluster
+from tests.support.fake_faults import Refuse
 from tests.support.recorder import until
 
 STAMP = {"entresol.dev/role": "team", "entresol.dev/framework": "default"}
@@ -42,6 +43,18 @@ async def test_a_finished_task_whose_time_ran_out_is_deleted_though_time_passed_
         await until(lambda: operator.driver.world.streams()["pods"].lists == 1)
         cluster.let_go()
         await until(lambda: cluster.objects(TASKS) == [])
+
+
+async def test_statuses_that_cannot_be_written_keep_no_other_work_waiting(cluster: FakeCluster, tmp_path: Path) -> None:
+    """Three attempts that must be recorded first, all that may be worked on at a time, and a webhook that is down."""
+    await cluster.node("n1")
+    for name in ("one", "two", "three"):
+        await cluster.make(objects.task(name, "team") | {"status": {"state": "TASK_STAGING", "attempt": 1}})
+    cluster.trouble("status", *(Refuse(500),) * 1000)
+    async with ready(cluster, tmp_path, connections=4):
+        await until(lambda: cluster.count("status") >= 3)
+        await cluster.make(objects.pod("web", "team"))
+        await until(lambda: agent_of(cluster, "web") == "n1")
 
 
 async def test_an_idle_framework_and_role_that_were_there_before_get_a_status(
