@@ -44,12 +44,13 @@ class Records(Generic[T]):
     def learn(self, record: T) -> None:
         """A write was answered with this record. An object that is gone meanwhile does not come back by it."""
         held = self._records.get(self._key(record))
-        if held is not None and held.metadata.uid == record.metadata.uid:
+        if held is not None and held.metadata.uid == record.metadata.uid and not _is_same(record, held):
             self.put(record)
 
     def made(self, record: T) -> None:
         """A create was answered with this record. The watch may have told the object's whole life already."""
-        if record.metadata.uid not in self._gone:
+        held = self._records.get(self._key(record))
+        if record.metadata.uid not in self._gone and (held is None or not _is_same(record, held)):
             self.put(record)
 
     def drop(self, record: T) -> None:
@@ -61,6 +62,12 @@ class Records(Generic[T]):
         held = self._records.get(key)
         if held is not None and held.metadata.uid == record.metadata.uid:
             del self._records[key]
+
+
+def _is_same(record: T, held: T) -> bool:
+    """Whether the watch told as much already; what it tells has shed what nobody asks for, an answer has not."""
+    new, old = record.metadata, held.metadata
+    return new.uid == old.uid and new.resource_version == old.resource_version != ""
 
 
 def _is_older(record: T, held: T) -> bool:
