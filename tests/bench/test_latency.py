@@ -41,7 +41,7 @@ def test_a_phase_counts_its_own_pods_alone() -> None:
     ("contender", "want"), [(ENTRESOL, 1), (KUBE, 0)], ids=["Entresol knows roles", "kube-scheduler knows none"]
 )
 def test_a_flood_has_a_role_where_roles_are_known(contender: str, want: int) -> None:
-    made = list(LIMITED.objects(contender))
+    made = [*LIMITED.tenant(contender), *LIMITED.pods(contender)]
     kinds = [one["kind"] for one in made]
     assert kinds.count("FrameworkRole") == want
     assert kinds.count("Pod") == FLOOD
