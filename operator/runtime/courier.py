@@ -47,7 +47,9 @@ class Courier:
                 seconds = time.perf_counter() - began
             self._metrics.observe(metrics.DEED_SECONDS, seconds, verb)
             self._metrics.add(metrics.DEEDS, verb, code_of(outcome))
-            if not isinstance(outcome, Answer) or outcome.status != TOO_MANY:
+            if not isinstance(outcome, Answer):
+                return outcome  # how soon a connection is refused says nothing of how quick the server is
+            if outcome.status != TOO_MANY:
                 self._throttle.accepted(seconds)
                 return outcome
             self._throttle.rejected(outcome.retry_after)

@@ -5,8 +5,12 @@ from functools import partial
 
 import pytest
 
+from entresol.kube.answers import Lost, Outcome
+from entresol.metrics import Metrics
+from entresol.runtime.courier import Courier
 from entresol.runtime.hands import Hands
 from entresol.runtime.throttle import SLOW_SECONDS, Throttle
+from tests.shell.operating import empty_picture
 from tests.support.recorder import until
 
 
@@ -91,3 +95,17 @@ async def test_a_waiter_cancelled_during_a_pause_leaves_its_slot_to_others() -> 
     async with asyncio.timeout(5):
         await second
     assert first.cancelled()
+
+
+async def test_connections_that_are_refused_tell_nothing_of_how_quick_the_server_is() -> None:
+    """After an outage a server that always takes its time would seem slow for thousands of answers."""
+    throttle = Throttle(8, still)
+    courier = Courier(throttle, Metrics(empty_picture))
+
+    async def refused() -> Outcome:
+        return Lost("no connection", sent=False)
+
+    assert await courier.send("bind", refused) == Lost("no connection", sent=False)
+    for _ in range(100):
+        throttle.accepted(2 * SLOW_SECONDS)
+    assert throttle.size == 8
