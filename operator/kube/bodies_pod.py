@@ -32,6 +32,7 @@ from entresol.model.resources import Resources
 from entresol.model.tasks import Charge, ForeignPod, Phase, Pod, Task
 
 _SHAPES = 4096
+_LONGEST_NAME = 253
 _PHASES = {phase.value: phase for phase in Phase} | {"": Phase.PENDING}
 
 
@@ -118,8 +119,8 @@ def _owner(metadata: ObjectMeta) -> TaskId | None:
 
 def _charge(metadata: ObjectMeta) -> Charge | None:
     role, framework = metadata.annotations.get(ROLE), metadata.annotations.get(FRAMEWORK)
-    if not role or not framework:
-        return None
+    if not role or not framework or len(role) > _LONGEST_NAME or len(framework) > _LONGEST_NAME:
+        return None  # no stamp, or none of ours: annotations are anybody's to write
     return _charged(role, _framework(metadata.namespace, framework))
 
 

@@ -50,6 +50,8 @@ _MAX_LENGTH = 63
 _TAIL = re.compile(r"-([1-9][0-9]{0,9})-([a-z2-7]{8})", re.ASCII)
 _TAIL_LENGTH = 20
 _UNFIT = re.compile(r"[^a-z0-9-]", re.ASCII)
+_LONGEST_UID = 128
+"""An owner reference may name anything, of any length; the API server's own UIDs have 36 characters."""
 _LATELY = 4096
 """So many digests are remembered: each event of a pod asks for its own, and most pods' events come close together."""
 
@@ -68,6 +70,8 @@ def attempt_in(name: str, task_uid: str) -> int:
     """The number of the attempt that a pod's name speaks of; 0 when it is not a name given by `pod_name`."""
     tail = _TAIL.search(name, max(0, len(name) - _TAIL_LENGTH))
     if tail is None or tail.end() != len(name):
+        return 0
+    if len(task_uid) > _LONGEST_UID:
         return 0
     attempt = int(tail[1])
     return attempt if tail[2] == _digest(task_uid, attempt) else 0

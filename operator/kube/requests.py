@@ -31,6 +31,8 @@ _ANY_ADDRESS = "0.0.0.0"  # noqa: S104 - compared with, never listened on
 _SHAPES = 4096
 """So many shapes of pods are remembered. A cluster has a hundred or two among its hundred thousand pods, and what is
 remembered is also shared: pods of one shape hold one and the same amount."""
+_ORDINARY = 64
+"""Containers and requests of a shape that is remembered: what any tenant can write must not fill our memory."""
 
 
 def amount(name: str, quantity: Quantity) -> int:
@@ -50,7 +52,8 @@ def effective_requests(spec: PodSpec, status: PodStatus = _NO_STATUS) -> Resourc
     """What a pod that the API server has accepted takes of its agent, always with exactly `pods: 1`."""
     resized = _resized(status)
     if not (resized or spec.init_containers or spec.resources.requests or spec.overhead):
-        return _of_ordinary(tuple([tuple(container.resources.requests.items()) for container in spec.containers]))
+        shape = tuple([tuple(container.resources.requests.items()) for container in spec.containers])
+        return (_of_ordinary if sum(map(len, shape), len(shape)) <= _ORDINARY else _of_ordinary.__wrapped__)(shape)
     demand = _of_containers(spec, resized)
     if spec.resources.requests:
         stated = {name: quantity for name, quantity in spec.resources.requests.items() if _is_pod_level(name)}

@@ -25,6 +25,8 @@ _TOLERATION_OPERATORS = ("", "Equal", "Exists")
 _REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 _SHAPES = 4096
 """So many different sets of constraints are remembered, and shared by the pods that have them."""
+_ORDINARY = 64
+"""Parts of a set that is remembered: what any tenant can write must not fill our memory."""
 
 
 def constraints_of(spec: PodSpec) -> Constraints:
@@ -35,7 +37,10 @@ def constraints_of(spec: PodSpec) -> Constraints:
             a pod, but nobody has checked a template.
     """
     selector = tuple(sorted(spec.node_selector.items()))
-    return _constraints(selector, spec.affinity.node_affinity.required, spec.tolerations, host_ports(spec))
+    required, ports = spec.affinity.node_affinity.required, host_ports(spec)
+    parts = len(selector) + len(spec.tolerations) + len(ports) + (0 if required is None else _parts(required))
+    translate = _constraints if parts <= _ORDINARY else _constraints.__wrapped__
+    return translate(selector, required, spec.tolerations, ports)
 
 
 @lru_cache(_SHAPES)
@@ -54,6 +59,13 @@ def _constraints(
         affinity=terms,
         tolerations=tuple(_toleration(toleration) for toleration in tolerations),
         ports=ports,
+    )
+
+
+def _parts(required: NodeSelector) -> int:
+    terms = required.node_selector_terms
+    return len(terms) + sum(
+        1 + len(one.values) for term in terms for one in (*term.match_expressions, *term.match_fields)
     )
 
 
