@@ -16,6 +16,9 @@ from entresol.model.identifiers import FrameworkId, TaskId
 from entresol.model.resources import Resources
 from entresol.model.work import TaskClass, Unit
 
+_FEW = 64
+"""Ages that are not worth a look, in each framework."""
+
 
 class Place(NamedTuple):
     """Where a unit stands."""
@@ -64,7 +67,16 @@ class Backlog:
         insort(line.units, place.unit)
         line.frozen = None
         self._wanted[place.framework] = self._wanted.get(place.framework, NOTHING) + place.work.demand
-        heappush(self._ages.setdefault(place.framework, []), (place.unit.since, place.unit.task))
+        self._age(place.framework, place.unit)
+
+    def _age(self, framework: FrameworkId, unit: Unit) -> None:
+        ages = self._ages.setdefault(framework, [])
+        heappush(ages, (unit.since, unit.task))
+        if len(ages) >= _FEW and not len(ages) & (len(ages) - 1):
+            # A unit that waits for ever stays on top, and beneath it those that left would gather for ever: so at
+            # every doubling they are looked for. What is sorted is a heap.
+            lines = self._lines[framework].values()
+            ages[:] = sorted((each.since, each.task) for line in lines for each in line.units)
 
     def leave(self, task: TaskId) -> bool:
         """The unit waits no longer; True when it did."""

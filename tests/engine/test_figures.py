@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from entresol.engine.backlog import Backlog, Place
 from entresol.engine.census import Column
 from entresol.engine.effects import PublishFramework, PublishRole
 from entresol.engine.events import (
@@ -19,6 +20,7 @@ from entresol.engine.status import FrameworkStatus, RoleStatus
 from entresol.model import tasks
 from entresol.model.identifiers import AgentId, FrameworkId, RoleId, TaskId
 from entresol.model.resources import Resources
+from entresol.model.work import TaskClass, Unit
 from tests.engine.story import Story, agent, framework, plain, role, task
 
 MAIN = FrameworkObserved(framework("a/main"))
@@ -130,3 +132,17 @@ def test_a_state_is_shown_by_the_object_that_has_it() -> None:
     assert [story.engine.state_of(TaskId(name)) for name in ("t1", "p1")] == [tasks.STARTING, None]
     story.tell(TaskGone(TaskId("t1")))
     assert story.engine.state_of(TaskId("t1")) is None
+
+
+def test_a_task_that_waits_for_ever_does_not_keep_the_ages_of_those_that_came_and_went() -> None:
+    backlog, work = Backlog(), TaskClass(demand=Resources.of(pods=1))
+    main = FrameworkId("a/main")
+    for number in range(1000):
+        backlog.join(Place(main, work, Unit(((), float(number), f"a/t{number}"), TaskId(f"t{number}"), float(number))))
+        if number:
+            assert backlog.leave(TaskId(f"t{number}"))
+        assert backlog.oldest(main) == 0.0
+    assert len(backlog._ages[main]) <= 64
+    backlog.join(Place(main, work, Unit(((), 5000.0, "a/young"), TaskId("young"), 5000.0)))
+    backlog.leave(TaskId("t0"))
+    assert backlog.oldest(main) == 5000.0
