@@ -39,6 +39,7 @@ class Placement(Protocol):
     `demand` and `free` go resource by resource in a fixed order, each as a fraction of the cluster's total. An entry of
     `free` holds one number per agent; the same function is called with bare numbers to score a single agent again, so
     it must be arithmetic that treats every agent alone. A higher score is chosen first, ties go by the agent's name.
+    Only agents with room are scored: what is asked is there, so an amount may be divided by what is free of it.
     A placement sees only what it may rank by: it cannot place anything itself.
     """
 

@@ -313,8 +313,8 @@ REFUSED = {
     # what team/a refused on n0, and where its units of 2 CPU go
     "as much": (resources(cpu=2), ["n1", "n1"]),
     "more than that": (resources(cpu=3, memory=5), ["n1", "n1"]),
-    "less than that": (resources(cpu=1), ["n0", "n1", "n0", "n1"]),
-    "something else": (resources(gpu=1), ["n0", "n1", "n0", "n1"]),
+    "less than that": (resources(cpu=1), ["n0", "n0", "n1", "n1"]),
+    "something else": (resources(gpu=1), ["n0", "n0", "n1", "n1"]),
 }
 
 

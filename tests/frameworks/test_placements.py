@@ -28,6 +28,25 @@ CHOSEN = {
         [agent("a", cpu=100, memory=300), agent("b", cpu=300, memory=100)],
         ["a", "a"],
     ),
+    "Balanced prefers the larger of two agents of one shape": (
+        "Balanced",
+        {"cpu": 1, "memory": 1},
+        [agent("a", cpu=40, memory=40), agent("b", cpu=80, memory=80)],
+        ["b"] * 5,
+    ),
+    "Balanced fills up the agent on which nothing would be left": (
+        "Balanced",
+        {"cpu": 3, "memory": 3},
+        [agent("a", cpu=8, memory=8), agent("b", cpu=3, memory=3)],
+        ["b"],
+    ),
+    "Balanced does so before it opens another": ("Balanced", {"cpu": 2}, agents(3, cpu=4), ["n0", "n0", "n1", "n1"]),
+    "what is not asked does not count for Balanced": (
+        "Balanced",
+        {"cpu": 10},
+        [agent("a", cpu=90, memory=1), agent("b", cpu=100, memory=900)],
+        ["b"],
+    ),
     "Pack prefers the fuller agent": (
         "Pack",
         {"cpu": 10, "memory": 10},
@@ -87,21 +106,31 @@ def test_every_placement_lets_work_that_needs_it_onto_scarce_agents(name: str) -
     assert run(cluster(machines, asks)).agents_of("f") == ["b", "b"]
 
 
-fractions = st.floats(min_value=0, max_value=1, allow_subnormal=False)
+amounts = st.floats(min_value=1e-18, max_value=1)
+"""From a byte in an exbibyte to all that there is."""
+
+
+@st.composite
+def choices(draw: st.DrawFn) -> tuple[list[float], list[list[float]]]:
+    """A demand, and what is free of each resource on agents that all have room for it."""
+    demand = draw(st.lists(st.just(0.0) | amounts, min_size=1, max_size=4))
+    count = draw(st.integers(1, 5))
+    free = [draw(st.lists(st.floats(want, 1), min_size=count, max_size=count)) for want in demand]
+    return demand, free
 
 
 @pytest.mark.parametrize("name", PLACEMENTS)
-@given(data=st.data(), resources_=st.integers(1, 4), count=st.integers(1, 5))
-def test_every_placement_scores_each_agent_alone(name: str, data: st.DataObject, resources_: int, count: int) -> None:
-    """One by one or all at once is the same, bit for bit; and every score is a number."""
-    demand = data.draw(st.lists(fractions, min_size=resources_, max_size=resources_))
-    free = data.draw(
-        st.lists(st.lists(fractions, min_size=count, max_size=count), min_size=resources_, max_size=resources_)
-    )
+@given(choice=choices())
+def test_every_placement_scores_each_agent_alone(name: str, choice: tuple[list[float], list[list[float]]]) -> None:
+    """In whatever company an agent is, its score is the same, bit for bit; and every score is a number."""
+    demand, free = choice
     together = PLACEMENTS[name](demand, [np.array(row) for row in free])
-    alone = [PLACEMENTS[name](demand, [row[i] for row in free]) for i in range(count)]
+    columns = list(zip(*free, strict=True))
+    alone = [PLACEMENTS[name](demand, [np.array([have]) for have in column]).item() for column in columns]
     assert together.tolist() == alone
     assert np.isfinite(together).all()
+    bare = [PLACEMENTS[name](demand, column) for column in columns]
+    assert bare == pytest.approx(alone, rel=1e-12), "roots of bare numbers may differ in the last bit"
 
 
 @pytest.mark.parametrize("name", PLACEMENTS)

@@ -90,6 +90,32 @@ def test_two_kinds_of_agents_and_work_are_matched() -> None:
     assert first_fit.count("cpu") + first_fit.count("memory") < 2 * 21
 
 
+SMALL_AGENTS = {
+    # sentence: (agents, GiB of each, all of one role created before the next, lowest share and CPU used at least)
+    "CPU is short": (100, 32, False, 0.330, 0.99),
+    "CPU is short, 200 agents, role after role": (200, 32, True, 0.330, 0.99),
+    "CPU and memory are short": (100, 16, False, 0.380, 0.97),
+    "CPU and memory are short, 80 agents, role after role": (80, 16, True, 0.380, 0.97),
+}
+
+
+@pytest.mark.parametrize(
+    ("count", "gib", "in_blocks", "lowest", "used"), SMALL_AGENTS.values(), ids=SMALL_AGENTS.keys()
+)
+def test_small_agents_are_filled_up(count: int, gib: int, in_blocks: bool, lowest: float, used: float) -> None:
+    """Three equal roles are due a third of the CPU each, or two fifths of what they ask most of. Agents hold 8 CPU."""
+    shapes = {"small": (1, 4), "cores": (3, 1), "square": (2, 2)}
+    tenants = [
+        framework(name, batch(20 * count, cpu=cpu, memory=memory, pods=1, created=1e6 * i if in_blocks else 0.1 * i))
+        for i, (name, (cpu, memory)) in enumerate(shapes.items())
+    ]
+    outcome = run(cluster(agents(count, cpu=8, memory=gib, pods=110), *tenants))
+    units = {name: outcome.count(name) for name in shapes}
+    shares = [units[name] / count * max(cpu / 8, memory / gib) for name, (cpu, memory) in shapes.items()]
+    assert min(shares) >= lowest
+    assert sum(units[name] * cpu for name, (cpu, _) in shapes.items()) >= used * 8 * count
+
+
 def test_the_experiment_of_the_paper_on_48_agents() -> None:
     """Four users of (1 CPU, 0.5 GB) and four of (2, 2) on 8 CPU and 6 GB each: 2.67 small tasks for a large one.
 
