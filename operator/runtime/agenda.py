@@ -100,19 +100,23 @@ class Agenda:
         if name in self._busy:
             self._busy[name] = max(self._busy[name], Wish.SOON)
         elif name not in self._urgent:
-            line = self._line(name)
+            line, due = self._line(name), self._due.get(name)
             if name not in line:
                 self._forget(name)
                 line[name] = self._clock()
+                if due is not None and due[1] is Wish.URGENT:
+                    self._due[name] = due  # it is not urgent yet, and may give way for longer than until it is
 
     def later(self, name: Name, when: float, wish: Wish = Wish.SOON) -> None:
         """At that time, unless it is already due earlier."""
-        if name in self._urgent or name in self._line(name):
+        if name in self._urgent or (name in self._line(name) and wish is not Wish.URGENT):
             return
         known = self._due.get(name)
-        if known is not None and known[0] <= when:
-            self._due[name] = (known[0], max(known[1], wish))
-            return
+        if known is not None:
+            wish = max(known[1], wish)
+            if known[0] <= when:
+                self._due[name] = (known[0], wish)
+                return
         self._due[name] = (when, wish)
         heapq.heappush(self._later, (when, name))
 
