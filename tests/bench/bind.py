@@ -99,7 +99,7 @@ CONTENDERS = {
     "d": Contender("entresol_tasks", entresol_tasks, CREATE),
     "e": Contender("bare_creates", bare_creates, CREATE),
 }
-PLAN = {"200x1000": "abc", MAIN: "abcde", "5000x20000": "abc"}
+PLAN = {"200x1000": "abc", MAIN: "abcde", "5000x20000": "bc"}
 """Who takes part at which size, unless told otherwise."""
 
 RATIOS = {
