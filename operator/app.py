@@ -63,8 +63,8 @@ EVENT_BURST = 20
 CALM = 8
 """Other writes give way while more than this part, one in so many, of the connections for deeds is busy."""
 
-TRICKLE = 50.0
-"""States and figures per second that are written even so, once they have given way for long."""
+TRICKLE = 40.0
+"""Writes per second that come even so: states and figures that have given way for long, and news about waiting."""
 
 _log = logging.getLogger(__name__)
 

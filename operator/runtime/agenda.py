@@ -8,8 +8,9 @@ here is only whose status may need writing, in four classes:
   way (`calm` says whether they are). What has given way for `PATIENCE` seconds comes at a trickle all the same; tasks
   and figures take turns, so that neither keeps the other waiting;
 * *later* names, each at its own time, when it becomes one of the two above;
-* *news* about waiting, which is many and may be late: a low budget, and within it the frameworks take turns, so that
-  one with ten thousand waiting tasks does not keep the news of another's single task.
+* *news* about waiting, which is many and may be late: a low budget, shared with that trickle while launches are under way,
+  and within it the frameworks take turns, so that one with ten thousand waiting tasks does not keep the news of another's
+  single task.
 
 A name whose write is under way waits for its end, so that no older status arrives after a newer one.
 """
@@ -59,7 +60,7 @@ class Rates:
 
     Attributes:
         news: of news about waiting.
-        trickle: of states and figures that have given way for too long.
+        trickle: of what comes although it is not calm: news, and states and figures that have given way for too long.
         calm: whether so few launches are under way that other writes do not slow them.
     """
 
@@ -157,7 +158,7 @@ class Agenda:
         if any(self._soon):
             pauses.append(0.0 if self._rates.calm() else POLL)
         if self._news:
-            pauses.append(self._rates.news.pause())
+            pauses.append(max(self._rates.news.pause(), 0.0 if self._rates.calm() else POLL))
         return min(pauses, default=None)
 
     def _promote(self) -> None:
@@ -189,8 +190,10 @@ class Agenda:
 
     def _next_news(self) -> Name | None:
         """The first name of the group whose turn it is, after which that group goes to the end."""
-        if not self._news or not self._rates.news.take():
+        rates = self._rates
+        if not self._news or rates.news.pause() > 0 or not (rates.calm() or rates.trickle.take()):
             return None
+        rates.news.take()
         group, names = next(iter(self._news.items()))
         self._news.move_to_end(group)
         return next(iter(names))

@@ -285,6 +285,20 @@ def test_frameworks_take_turns_in_the_budget_for_news() -> None:
     assert got == ["big-0", "small-0", "big-1", "big-2"]
 
 
+def test_news_share_the_trickle_while_launches_are_under_way() -> None:
+    hand, launching = Hand(), Launching()
+    book = Agenda(Rates(TokenBucket(100.0, 100.0, hand), TokenBucket(2.0, 2.0, hand), launching), hand)
+    for number in range(50):
+        book.news(task(f"n{number}"), "f")
+    launching.calm = False
+    assert drain(book) == ["n0", "n1"]
+    assert book.pause() == POLL
+    hand.now += 1.0
+    assert drain(book) == ["n2", "n3"]
+    launching.calm = True
+    assert len(drain(book)) == 46
+
+
 def test_news_do_not_keep_urgent_names_waiting() -> None:
     book = agenda(Hand(), rate=0.001)
     book.news(task("news"), "f")
