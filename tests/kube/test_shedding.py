@@ -38,7 +38,9 @@ def read(kind: type[Any], body: Any) -> Any:
 
 
 def a_pod(node: str = "", *conditions: Any) -> Any:
-    spec = objects.pod_spec(tolerations=[{"key": "a", "operator": "Exists"}], **({"nodeName": node} if node else {}))
+    spec = objects.pod_spec(tolerations=[{"key": "a", "operator": "Exists"}])
+    if node:
+        spec["nodeName"] = node
     body = objects.pod("web", "team", spec=spec, labels={FRAMEWORK: "batch", "app": "web"}, annotations={"note": "x"})
     body["metadata"] |= {"uid": "uid-1", "resourceVersion": "7", "generation": 3, "creationTimestamp": TIME}
     return {**body, "status": {"phase": "Pending", "conditions": list(conditions)}}
