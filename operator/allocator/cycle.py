@@ -143,11 +143,13 @@ class Cycle:
 
     def _choose(self, seat: Seat, charged: tuple[tuple[int, int], ...] = ()) -> None:
         """Find the framework's next unit among its open classes, and its place in the order."""
-        ceiling, is_open = seat.ceiling, self._watch.alive
-        if ceiling is not None:
-            closed, alive = ceiling.closed, is_open
-            is_open = lambda room: room not in closed and alive(room)  # noqa: E731 - as short as what it replaces
-        seat.head = head = seat.line.head(is_open)
+        alive = self._watch.alive
+        if seat.ceiling is None:
+            head = seat.line.head(alive)
+        else:
+            closed = seat.ceiling.closed
+            head = seat.line.head(lambda room: room not in closed and alive(room))
+        seat.head = head
         if head is None:
             self._tree.next_unit(seat.holder, None, charged=charged)
             return

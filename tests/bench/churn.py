@@ -22,6 +22,7 @@ from typing import Any
 from devcluster.errors import DevclusterError
 from devcluster.kwok import NodeShape
 from devcluster.options import Options
+from devcluster.waiting import wait_until
 from tests.bench import tenants
 from tests.bench.field import Field, creation, field
 from tests.bench.meters import Meter, Requests, Usage, requests
@@ -139,12 +140,9 @@ def per_task(asked: Requests, count: int) -> dict[str, float]:
 
 
 def until_gone(ready: Field) -> None:
-    """Wait until no Task is left. Raises DevclusterError when some stay."""
-    deadline = time.monotonic() + PATIENCE
-    while left := ready.cluster.api.get("/apis/entresol.dev/v1alpha1/tasks?limit=1")["items"]:
-        if time.monotonic() > deadline:
-            raise DevclusterError(f"Tasks stay although their time to live is over, such as {left[0]['metadata']}")
-        time.sleep(0.5)
+    """Wait until no Task is left. Raises TimeoutError when some stay although their time to live is over."""
+    tasks = "/apis/entresol.dev/v1alpha1/tasks?limit=1"
+    wait_until(lambda: not ready.cluster.api.get(tasks)["items"], "the end of all Tasks", PATIENCE, pause=0.5)
 
 
 def come_and_go(ready: Field, plan: Plan) -> tuple[dict[str, float], list[dict[str, float]], list[str]]:

@@ -160,7 +160,10 @@ class Arena:
         if isinstance(self.process, OperatorProcess):
             # Requests overtake one another, and so does the news of different kinds: a limit holds from when it is known.
             operator = self.process
-            known = lambda: any(role["name"] == by.name for role in operator.json("/state")["roles"])  # noqa: E731
+
+            def known() -> bool:
+                return any(role["name"] == by.name for role in operator.json("/state")["roles"])
+
             wait_until(known, f"the role {by.name} in the books", PATIENCE)
         self.ground.create(by.pods(self.contender))
         wait_until(lambda: self.watch.live().bound >= want_bound, f"nodes for {PLACES} pods", PATIENCE)
