@@ -9,22 +9,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache as memo
 from math import log
-from time import process_time
 
-from entresol.allocator.allocate import allocate
 from entresol.allocator.memo import Cache
-from entresol.allocator.plan import Grant
 from entresol.allocator.snapshot import ClusterSnapshot
-from tests.bench import bind, fairness, passage
+from tests.bench import bind, cycle, fairness, passage
 from tests.bench.fleet import fleet
 from tests.bench.fluid import SETS
 from tests.bench.later import later
 from tests.bench.reference import TURNS, spent, uncollected, unit
-from tests.support.builders import policy
 
 Values = dict[str, float]
 
-TO_THE_END = policy(grants_per_cycle=1_000_000)
 SMALL, LARGE = (1_500, 150, 15_000), (6_000, 600, 60_000)
 """Agents, frameworks and tasks of the two sizes between which growth is measured."""
 
@@ -32,26 +27,10 @@ FREED = 50
 """In the incremental cycle, one place in so many was freed and is asked for again."""
 
 
-@dataclass(frozen=True, slots=True)
-class Fill:
-    """One cycle to the end: CPU seconds, those of the longest step, and what was granted."""
-
-    seconds: float
-    longest: float
-    grants: tuple[Grant, ...]
-
-
-def filled(snapshot: ClusterSnapshot, cache: Cache) -> Fill:
-    """Run one cycle, steps timed."""
-    grants: list[Grant] = []
-    longest = 0.0
+def filled(snapshot: ClusterSnapshot, cache: Cache) -> cycle.Run:
+    """Run one cycle to its end, without the garbage collector."""
     with uncollected():
-        began = before = process_time()
-        for plan in allocate(snapshot, TO_THE_END, cache):
-            now = process_time()
-            longest, before = max(longest, now - before), now
-            grants += plan.grants
-    return Fill(before - began, longest, tuple(grants))
+        return cycle.run(snapshot, cache)
 
 
 @memo
