@@ -22,9 +22,11 @@ def main() -> None:
 
 @main.command()
 @click.option("--promtool/--no-promtool", default=False, help="also fetch promtool (Debian only)")
-def build(*, promtool: bool) -> None:
+@click.option("--node/--no-node", default=False, help="also what a real node and a chart need")
+def build(*, promtool: bool, node: bool) -> None:
     """Build the programs that are not in the cache."""
-    for program, path in binaries.ensure().items():
+    wanted = binaries.CONTROL_PLANE + (binaries.NODE + binaries.CHART if node else ())
+    for program, path in binaries.ensure(wanted).items():
         print(f"{program:<24} {path}")
     if promtool:
         print(f"{'promtool':<24} {binaries.promtool()}")

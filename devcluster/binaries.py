@@ -21,7 +21,9 @@ from devcluster.filelock import held
 from devcluster.paths import cache_directory
 from devcluster.progress import step
 
-CONTROL_PLANE = tuple(name for module in catalog.MODULES for name in module.programs)
+CONTROL_PLANE = ("etcd", "kwok", "kubectl", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
+NODE = ("kubelet", "kube-proxy", "coredns")
+CHART = ("helm", "helm-unittest")
 
 
 class BuildError(DevclusterError):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from devcluster.paths import SOURCES
@@ -22,12 +23,14 @@ class Module:
     pins: the required module whose version is the version of the programs.
     stamps: packages whose `gitVersion`, `gitMajor` and `gitMinor` are set while linking. Without
         them a server calls itself v0.0.0, and version checks of kubectl and Helm misbehave.
+    settings: other variables that are set while linking; `{version}` stands for the version.
     """
 
     name: str
     pins: str
     programs: dict[str, str]
     stamps: tuple[str, ...] = ()
+    settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def directory(self) -> Path:
@@ -63,13 +66,31 @@ class Module:
                 f"-X {package}.gitMajor={major}",
                 f"-X {package}.gitMinor={minor}",
             ]
+        flags += [f"-X {name}={value.format(version=self.version)}" for name, value in self.settings.items()]
         return " ".join(flags)
 
 
 _KUBERNETES = "k8s.io/kubernetes/cmd"
 
 MODULES = (
+    Module(name="coredns", pins="github.com/coredns/coredns", programs={"coredns": "."}),
     Module(name="etcd", pins="go.etcd.io/etcd/server/v3", programs={"etcd": "."}),
+    Module(
+        name="helm",
+        pins="helm.sh/helm/v3",
+        programs={"helm": "helm.sh/helm/v3/cmd/helm"},
+        # Without them `helm version` is empty, and `helm template` renders for Kubernetes 1.20.
+        settings={
+            "helm.sh/helm/v3/internal/version.version": "{version}",
+            "helm.sh/helm/v3/pkg/chartutil.k8sVersionMajor": "1",
+            "helm.sh/helm/v3/pkg/chartutil.k8sVersionMinor": "34",
+        },
+    ),
+    Module(
+        name="helm-unittest",
+        pins="github.com/helm-unittest/helm-unittest",
+        programs={"helm-unittest": "github.com/helm-unittest/helm-unittest/cmd/helm-unittest"},
+    ),
     Module(name="kwok", pins="sigs.k8s.io/kwok", programs={"kwok": "sigs.k8s.io/kwok/cmd/kwok"}),
     Module(
         name="kubernetes",
@@ -79,6 +100,8 @@ MODULES = (
             "kube-apiserver": f"{_KUBERNETES}/kube-apiserver",
             "kube-controller-manager": f"{_KUBERNETES}/kube-controller-manager",
             "kube-scheduler": f"{_KUBERNETES}/kube-scheduler",
+            "kubelet": f"{_KUBERNETES}/kubelet",
+            "kube-proxy": f"{_KUBERNETES}/kube-proxy",
         },
         stamps=("k8s.io/component-base/version", "k8s.io/client-go/pkg/version"),
     ),

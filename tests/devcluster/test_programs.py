@@ -117,7 +117,7 @@ def test_the_version_is_stamped_into_kubernetes(go: FakeGo) -> None:
 
 
 def test_an_unknown_program_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(KeyError, match="program must be one of etcd, kube-apiserver"):
+    with pytest.raises(KeyError, match="program must be one of coredns, etcd, helm, helm-unittest, kube-apiserver"):
         binaries.path("kubelt")
 
 
