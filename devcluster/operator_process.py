@@ -24,7 +24,7 @@ from devcluster.waiting import wait_until
 
 NAMESPACE = "entresol-system"
 ACCOUNT = "entresol"
-DEFINITIONS = SOURCES.parent / "crds"
+DEFINITIONS = SOURCES.parent / "helm/entresol/files/crds"
 RIGHTS = SOURCES / "rbac.yaml"
 
 

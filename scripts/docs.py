@@ -11,20 +11,20 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 PAGES: Mapping[str, str] = {"docs/metrics.md": "entresol.metrics"}
-"""Page -> the module whose `python -m` prints it."""
+"""Page -> what prints it: the words after `python -m`."""
 
 
-def render(module: str) -> str:
-    """What the module prints; its failure is ours."""
-    command = [sys.executable, "-m", module]
+def render(command_line: str) -> str:
+    """What the command prints; its failure is ours."""
+    command = [sys.executable, "-m", *command_line.split()]
     return subprocess.run(command, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
 def main() -> None:
     """Writes every page that changed, and says which."""
-    for page, module in PAGES.items():
+    for page, command_line in PAGES.items():
         path = ROOT / page
-        text = render(module)
+        text = render(command_line)
         if not path.exists() or path.read_text() != text:
             path.write_text(text)
             print(f"{page}: written")

@@ -99,7 +99,9 @@ async def _check_definition(client: KubeClient, selection: Selection) -> None:
     if isinstance(outcome, Lost):
         raise kopf.TemporaryError(f"the API server cannot be reached: {outcome.reason}", delay=_RETRY_SECONDS)
     if outcome.status == _NOT_FOUND:
-        raise kopf.PermanentError(f"the definition of {name} must be installed: kubectl apply -f crds/")
+        raise kopf.PermanentError(
+            f"the definition of {name} must be installed: by the chart (crds.enabled=true), or by the chart entresol-crds"
+        )
     if outcome.status in _DENIED:
         raise kopf.PermanentError(f"this operator must be allowed to list {name}: {_said(outcome)}")
     if not outcome.ok:

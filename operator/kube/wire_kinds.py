@@ -1,8 +1,8 @@
 """Entresol's own kinds (entresol.dev/v1alpha1) as they are read back from the API server.
 
-Field for field the definitions in `crds/`; a contract test holds the two together. The pod template and the
-environment of a Task belong to the user: they stay raw JSON, so that what is written into a pod is what the
-user wrote, including fields that this version has never heard of.
+Field for field the definitions in `helm/entresol/files/crds/`; a contract test holds the two together. The pod
+template and the environment of a Task belong to the user: they stay raw JSON, so that what is written into a pod is
+what the user wrote, including fields that this version has never heard of.
 """
 
 from collections.abc import Mapping

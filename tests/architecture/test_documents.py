@@ -20,12 +20,12 @@ YAML_BLOCK = re.compile(r"^```yaml\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def schema_of(kind: str) -> dict[str, Any]:
-    for path in (ROOT / "crds").glob("*.yaml"):
+    for path in (ROOT / "helm/entresol/files/crds").glob("*.yaml"):
         definition = yaml.safe_load(path.read_text())
         if definition["spec"]["names"]["kind"] == kind:
             schema: dict[str, Any] = definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
             return schema
-    raise AssertionError(f"{kind} has no definition in crds/")
+    raise AssertionError(f"{kind} has no definition in helm/entresol/files/crds/")
 
 
 def unknown_fields(value: object, schema: dict[str, Any], at: str) -> Iterator[str]:

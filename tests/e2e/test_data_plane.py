@@ -42,7 +42,7 @@ def plane(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     before = request.session.testsfailed
     cluster = Cluster("data-plane", Options(kwok=False))
     cluster.start()
-    cluster.apply(ROOT / "crds")
+    cluster.apply(ROOT / "helm/entresol/files/crds")
     cluster.kubectl("wait", "--for=condition=Established", "crd", "--all", "--timeout=30s")
     cluster.wait_for_service_account("default")
     cluster.apply(yaml.safe_dump_all(account()))

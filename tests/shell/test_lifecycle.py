@@ -92,7 +92,7 @@ async def test_missing_definitions_are_named(
     async with started(cluster, tmp_path) as process:
         await asyncio.wait([process.task], timeout=20)
         assert process.task.exception() is not None
-    assert "the definition of tasks.entresol.dev must be installed: kubectl apply -f crds/" in caplog.text
+    assert "the definition of tasks.entresol.dev must be installed: by the chart" in caplog.text
 
 
 async def test_missing_rights_are_named(cluster: FakeCluster, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

@@ -1,4 +1,4 @@
-"""The definitions in `crds/`, read for tests: their schemas as a walk over fields, and as JSON Schema.
+"""The definitions in `helm/entresol/files/crds/`, read for tests: a walk over their fields, and as JSON Schema.
 
 A field's path is written as people write it: `.spec.template.spec.containers[].name`, with `[]` for the items of a
 list and `{}` for the values of a map.
@@ -15,7 +15,7 @@ import yaml
 Schema = dict[str, Any]
 
 ROOT = Path(__file__).resolve().parents[2]
-CRDS = ROOT / "crds"
+CRDS = ROOT / "helm/entresol/files/crds"
 PRESERVE = "x-kubernetes-preserve-unknown-fields"
 INT_OR_STRING = "x-kubernetes-int-or-string"
 

@@ -1,4 +1,4 @@
-"""Objects that the API server must refuse by the definitions in `crds/`, each under a sentence that says why.
+"""Objects that the API server must refuse by the definitions of the kinds, each under a sentence that says why.
 
 A contract test holds that every CEL rule of the definitions is broken here or in `changes` by some object, in words.
 """
