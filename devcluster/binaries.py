@@ -63,14 +63,28 @@ def promtool() -> Path:
     Raises:
         debian.PackageError: the package could not be fetched.
     """
+    return _of_prometheus("promtool")
+
+
+def prometheus() -> Path:
+    """The path of `prometheus` itself, from the same package.
+
+    Raises:
+        debian.PackageError: the package could not be fetched.
+    """
+    return _of_prometheus("prometheus")
+
+
+def _of_prometheus(name: str) -> Path:
     cache = cache_directory()
-    program = cache / "programs" / "prometheus-debian" / "promtool"
-    if not program.exists():
+    place = cache / "programs" / "prometheus-debian"
+    targets = {f"usr/bin/{each}": place / each for each in ("prometheus", "promtool")}
+    if not (place / name).exists():
         with held(cache / "build.lock", lambda: _say("waiting for another build to finish")):
-            if not program.exists():
-                with step("fetching prometheus for promtool"):
-                    unpack("prometheus", "usr/bin/promtool", program)
-    return program
+            if not (place / name).exists():
+                with step("fetching prometheus and promtool"):
+                    unpack("prometheus", targets)
+    return place / name
 
 
 def _build(programs: list[str], cache: Path) -> None:

@@ -1,9 +1,10 @@
-"""Takes one file out of a Debian package, without installing the package or starting its services."""
+"""Takes files out of a Debian package, without installing the package or starting its services."""
 
 from __future__ import annotations
 
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from devcluster.errors import DevclusterError
@@ -13,8 +14,8 @@ class PackageError(DevclusterError):
     """The package could not be fetched or does not hold the file."""
 
 
-def unpack(package: str, member: str, target: Path) -> None:
-    """Download *package* with apt and put its file *member* at *target*."""
+def unpack(package: str, targets: Mapping[str, Path]) -> None:
+    """Download *package* with apt and put each of its files named in *targets* at its place, ready to be run."""
     with tempfile.TemporaryDirectory(prefix="devcluster-debian-") as name:
         folder = Path(name)
         # apt drops its rights for a download and complains when it may not write here.
@@ -28,14 +29,20 @@ def unpack(package: str, member: str, target: Path) -> None:
             _run(fetch, folder)
         archive = next(folder.glob("*.deb"))
         _run(["dpkg-deb", "--extract", str(archive), "content"], folder)
-        found = folder / "content" / member
-        if not found.is_file():
-            raise PackageError(f"{archive.name} must hold {member}")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        unfinished = target.with_name(f".{target.name}.part")
-        unfinished.write_bytes(found.read_bytes())
-        unfinished.chmod(0o755)
-        unfinished.replace(target)
+        for member, target in targets.items():
+            found = folder / "content" / member
+            if not found.is_file():
+                raise PackageError(f"{archive.name} must hold {member}")
+            _place(found, target)
+
+
+def _place(found: Path, target: Path) -> None:
+    """Put a file where it belongs, whole or not at all."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = target.with_name(f".{target.name}.part")
+    unfinished.write_bytes(found.read_bytes())
+    unfinished.chmod(0o755)
+    unfinished.replace(target)
 
 
 def _run(command: list[str], folder: Path) -> None:
