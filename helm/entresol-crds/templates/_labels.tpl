@@ -1,0 +1,1 @@
+../../entresol/templates/_labels.tpl
