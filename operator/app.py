@@ -31,7 +31,9 @@ from entresol.handlers.lifecycle import Life
 from entresol.kube.client import KubeClient
 from entresol.kube.connection import Connection
 from entresol.kube.pace import Pace
+from entresol.kube.scope import Scope
 from entresol.metrics import Metrics
+from entresol.model.constraints import Expression, Operator
 from entresol.model.policy import Policy
 from entresol.runtime import journal
 from entresol.runtime.agenda import Agenda, Rates
@@ -85,7 +87,7 @@ async def operating(told: Settings, connection: Connection) -> AsyncIterator[tup
         engine = Engine(policy, unready_grace=told.unready_grace, offer_timeout=told.offer_timeout)
         decide = partial(allocate, policy=policy, cache=Cache())
         dispatcher = Dispatcher(engine, Surroundings(clock, decide, Observer(metrics), told.deeds_in_flight))
-        world = World(client, clock, dispatcher.dispatch)
+        world = World(client, clock, dispatcher.dispatch, scope_of(told))
 
         writers = max(1, told.connections // 4)
         doers = max(1, told.connections - writers)
@@ -122,9 +124,17 @@ def policy_of(told: Settings) -> Policy:
         orders=ORDERS,
         placements=PLACEMENTS,
         excluded=told.excluded_resources,
+        implicit_roles=told.implicit_roles,
+        served=told.namespaces,
         grants_per_cycle=told.grants_per_cycle,
         grants_per_step=told.grants_per_step,
     )
+
+
+def scope_of(told: Settings) -> Scope:
+    """Which nodes are agents, and whose work is served."""
+    agents = tuple(Expression(one.key, Operator(one.operator), one.values) for one in told.agents)
+    return Scope(told.namespaces, agents)
 
 
 def connect(told: Settings) -> Connection:

@@ -116,6 +116,11 @@ OFFERS = Row("entresol_offers", GAUGE, "Outstanding offers.")
 LAUNCHES = Row("entresol_launches_under_way", GAUGE, "Launches that are decided but not confirmed.")
 DEEDS_UNDER_WAY = Row("entresol_deeds_under_way", GAUGE, "Requests that change the cluster and are not answered yet.")
 RECOVERING = Row("entresol_recovering", GAUGE, "1 until the whole cluster is listed and allocation begins, then 0.")
+UNSERVED = Row(
+    "entresol_unserved_pods",
+    GAUGE,
+    "Pods that name this scheduler in namespaces that it does not serve; nobody else will start those that wait.",
+)
 WATCH_AGE = Row(
     "entresol_watch_age_seconds", GAUGE, "Time since the last sign of life of the watch on a kind.", ("kind",)
 )
@@ -182,6 +187,7 @@ class Picture:
     recovering: bool
     deeds: int
     streams: Mapping[str, Stream] = field(default_factory=dict)
+    unserved_pods: int = 0
 
 
 Family = Mapping[tuple[str, ...], float]
@@ -258,6 +264,7 @@ def _cluster(picture: Picture) -> dict[Row, Family]:
         LAUNCHES: {(): summary.launches},
         DEEDS_UNDER_WAY: {(): picture.deeds},
         RECOVERING: {(): int(picture.recovering)},
+        UNSERVED: {(): picture.unserved_pods},
         WATCH_AGE: {(kind,): stream.age for kind, stream in streams},
         OBJECTS: {(kind,): stream.objects for kind, stream in streams},
         LISTS: {(kind,): stream.lists for kind, stream in streams},

@@ -25,6 +25,14 @@ LOG_FORMATS = ("text", "json")
 CRASH_POINTS = ("before-create", "after-create", "after-bind", "before-status")
 
 _RESOURCE = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?")
+_NAME = r"[A-Za-z0-9](?:[-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?"
+_LABEL_KEY = re.compile(rf"(?:[a-z0-9](?:[-a-z0-9.]{{0,251}}[a-z0-9])?/)?{_NAME}")
+_LABEL_VALUE = re.compile(rf"(?:{_NAME})?")
+_REQUIREMENT = re.compile(
+    r"(?P<absent>!)?\s*(?P<key>[^\s=!(),]+)"
+    r"(?:\s*(?P<equal>==|=|!=)\s*(?P<value>[^\s=!(),]*)|\s+(?P<among>in|notin)\s*\((?P<values>[^()]*)\))?"
+)
+_NAMESPACE = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
 _POD_VARIABLES = ("KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT")
 _MAX_PORT = 65535
 
@@ -43,6 +51,15 @@ class Listen:
 
     host: str
     port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """One part of a label selector; `operator` is the word that selectors in Kubernetes objects have for it."""
+
+    key: str
+    operator: str
+    values: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +123,40 @@ def _resources(value: str) -> frozenset[str]:
     return frozenset(names)
 
 
+def _namespaces(value: str) -> frozenset[str]:
+    names = [part.strip() for part in value.split(",")] if value.strip() else []
+    for name in names:
+        if not _NAMESPACE.fullmatch(name):
+            raise ValueError(f"must be names of namespaces with commas between them, such as team-a; not {name!r}")
+    return frozenset(names)
+
+
+def _truth(value: str) -> bool:
+    return _one_of("true", "false")(value) == "true"
+
+
+def _selector(value: str) -> tuple[Requirement, ...]:
+    """A label selector as `kubectl -l` takes it; without any requirement it selects everything."""
+    parts = re.split(r",(?![^()]*\))", value) if value.strip() else []
+    return tuple(_requirement(part.strip()) for part in parts)
+
+
+def _requirement(text: str) -> Requirement:
+    found = _REQUIREMENT.fullmatch(text)
+    if found is None or (found["absent"] and (found["equal"] or found["among"])):
+        raise ValueError(f"must be a label selector such as pool=batch,zone in (a,b),!legacy; not with {text!r} in it")
+    key, values = found["key"], [part.strip() for part in (found["values"] or found["value"] or "").split(",")]
+    if not _LABEL_KEY.fullmatch(key):
+        raise ValueError(f"must select by names of labels, such as example.com/pool; not by {key!r}")
+    for one in values:
+        if not _LABEL_VALUE.fullmatch(one):
+            raise ValueError(f"must select by values that labels can have, such as batch; not by {one!r}")
+    if found["equal"] or found["among"]:
+        negative = found["equal"] == "!=" or found["among"] == "notin"
+        return Requirement(key, "NotIn" if negative else "In", tuple(values))
+    return Requirement(key, "DoesNotExist" if found["absent"] else "Exists")
+
+
 def _listen(value: str) -> Listen:
     host, colon, port = value.strip().rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
@@ -143,6 +194,15 @@ class Settings:
     ordering: str = _setting(_one_of(*ORDERINGS), "FinalShare", "who is due: FinalShare, or CurrentShare as in Mesos")
     excluded_resources: frozenset[str] = _setting(
         _resources, frozenset(), "resources that count in nobody's share, with commas between them"
+    )
+    agents: tuple[Requirement, ...] = _setting(
+        _selector, (), "label selector of the nodes that are agents, such as pool=batch,!legacy; all nodes by default"
+    )
+    namespaces: frozenset[str] = _setting(
+        _namespaces, frozenset(), "namespaces whose work is served, with commas between them; all of them by default"
+    )
+    implicit_roles: bool = _setting(
+        _truth, True, "true, or false: then a namespace shares only if a FrameworkRole admits it"
     )
     unready_grace: int = _setting(
         _whole(0, 86_400), 300, "seconds for which a node that is not ready still counts as part of the cluster"
@@ -256,4 +316,6 @@ def _shown(default: Any) -> str:
         return ""
     if isinstance(default, Listen):
         return f"{default.host}:{default.port}"
-    return ",".join(sorted(default)) if isinstance(default, frozenset) else str(default)
+    if isinstance(default, bool):
+        return str(default).lower()
+    return ",".join(sorted(default)) if isinstance(default, frozenset | tuple) else str(default)

@@ -3,6 +3,9 @@
 The denominator is the sum, over agents that count, of allocatable less what foreign pods take there, never below zero
 (decisions.md 4). An agent counts while it is open and ready, while it still carries charged work, and for a grace
 period after it stopped being ready: without the grace one flapping GPU node would reorder every tenant.
+
+A node that is no member is no agent, with one exception: while it carries charged work (it was a member when that was
+launched) it counts as a drained agent does. So a label that somebody edits neither loses work nor frees what is in use.
 """
 
 from bisect import bisect_left
@@ -47,10 +50,12 @@ class Cluster:
         """Agents whose view may be another one than in `_views`; None when agents came or went."""
 
     def __contains__(self, agent: AgentId) -> bool:
+        """Whether there is such a node, be it a member or not: what runs there is not lost."""
         return agent in self._entries
 
     def __len__(self) -> int:
-        return len(self._entries)
+        """How many agents there are."""
+        return sum(entry.agent.member for entry in self._entries.values())
 
     def get(self, agent: AgentId) -> Agent | None:
         """The agent as last observed."""
@@ -64,6 +69,8 @@ class Cluster:
             return False
         if entry is None:
             entry = self._entries[agent.id] = _Entry(agent)
+            self._outdated = None
+        if entry.agent.member != agent.member:
             self._outdated = None
         entry.agent = agent
         if agent.ready:
@@ -89,9 +96,10 @@ class Cluster:
     def touch(self, agent: AgentId | None) -> None:
         """Something about this agent, or what is on it, changed."""
         if agent is not None and agent in self._entries:
-            self._entries[agent].view = None
+            entry = self._entries[agent]
+            entry.view = None
             self._stale.add(agent)
-            if self._outdated is not None:
+            if self._outdated is not None and entry.agent.member:
                 self._outdated.add(agent)
 
     def expire(self, at: float) -> bool:
@@ -121,7 +129,7 @@ class Cluster:
         entry = self._entries[agent]
         usage = self._ledger.usage(agent)
         in_grace = entry.unready_since is None or agent in self._unready
-        if (entry.agent.open and in_grace) or usage.ours:
+        if (entry.agent.member and entry.agent.open and in_grace) or usage.ours:
             return entry.agent.allocatable.without(usage.foreign)
         return NOTHING
 
@@ -134,10 +142,15 @@ class Cluster:
             entry.view = AgentView(entry.agent, free, self._ledger.ports(agent))
         return entry.view
 
+    def counted(self) -> tuple[Agent, ...]:
+        """Every agent, and every other node that counts as one for what it carries; sorted by id."""
+        every = (self._entries[agent].agent for agent in sorted(self._entries))
+        return tuple(agent for agent in every if agent.member or self._ledger.usage(agent.id).ours)
+
     def views(self) -> tuple[AgentView, ...]:
         """All agents, sorted by id; the same object until something about one of them changes."""
         if self._outdated is None:
-            self._sorted = sorted(self._entries)
+            self._sorted = sorted(agent for agent, entry in self._entries.items() if entry.agent.member)
             self._views = tuple([self.view(agent) for agent in self._sorted])
         elif self._outdated:
             views = list(self._views)

@@ -28,7 +28,8 @@ def obstacle(state: State, task: TaskId, agent: AgentId) -> str:
     place = state.backlog.place(task)
     if place is None:
         return "the task does not wait for an agent"
-    if agent not in state.cluster:
+    known = state.cluster.get(agent)
+    if known is None or not known.member:
         return "the agent is gone"
     if state.tenants.trouble(place.framework) is not None:
         return "the framework may be granted nothing"

@@ -60,8 +60,8 @@ def _sums(state: State) -> Iterator[str]:
 
 def _denominator(state: State) -> Iterator[str]:
     anew: dict[str, int] = {}
-    for view in state.cluster.views():
-        for name, amount in state.cluster.contribution(view.agent.id):
+    for agent in state.cluster.counted():
+        for name, amount in state.cluster.contribution(agent.id):
             anew[name] = anew.get(name, 0) + amount
     if Resources.of(anew) != state.cluster.totals():
         yield "the denominator differs from its agents"

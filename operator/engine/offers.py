@@ -188,7 +188,7 @@ def _flaw(state: State, framework: FrameworkId, answer: Answer) -> str:
 
 def _holds(state: State, offer: Offer) -> bool:
     agent = state.cluster.get(offer.agent)
-    if agent is None or not agent.open or state.tenants.trouble(offer.framework) is not None:
+    if agent is None or not (agent.open and agent.member) or state.tenants.trouble(offer.framework) is not None:
         return False
     framework = state.tenants.framework(offer.framework)
     if framework is None or not framework.external:

@@ -198,7 +198,7 @@ class State:
         self.synced = False
         self.ledger = Ledger()
         self.cluster = Cluster(self.ledger, unready_grace)
-        self.tenants = Tenants()
+        self.tenants = Tenants(implicit_roles=policy.implicit_roles, served=policy.served)
         self.backlog = Backlog()
         self.entries: dict[TaskId, Entry] = {}
         self.census = Census()

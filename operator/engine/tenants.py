@@ -4,6 +4,9 @@ A role that is named like the framework's own namespace exists without an object
 other role needs a FrameworkRole that admits the namespace. The same holds for frameworks: `default` exists in every
 namespace, belongs to the namespace's own role, and a real Framework of that name replaces it. So a tenant can neither
 invent a role, nor multiply a share by making many frameworks or many labels.
+
+Whoever runs the cluster may want it stricter: without implicit roles a namespace holds nothing before an administrator
+gave it a role. And where only some namespaces are served, a role that admits none of them is somebody else's.
 """
 
 from collections.abc import Mapping
@@ -30,9 +33,14 @@ class Namespace(NamedTuple):
 
 
 class Tenants:
-    """Who may hold shares."""
+    """Who may hold shares.
 
-    def __init__(self) -> None:
+    Without `implicit_roles` every role needs an object. `served` are the namespaces that are told of; none means all.
+    """
+
+    def __init__(self, *, implicit_roles: bool = True, served: frozenset[str] = frozenset()) -> None:
+        self._implicit_roles = implicit_roles
+        self._served = served
         self._roles: dict[RoleId, Role] = {}
         self._frameworks: dict[FrameworkId, Framework] = {}
         self._namespaces: dict[str, Namespace] = {}
@@ -78,8 +86,14 @@ class Tenants:
         return self._roles.get(role) or Role(id=role)
 
     def roles(self) -> Mapping[RoleId, Role]:
-        """The roles that have an object."""
-        return self._roles
+        """The roles that have an object and could be held by anybody who is served."""
+        if not self._served:
+            return self._roles
+        return {
+            role.id: role
+            for role in self._roles.values()
+            if any(self._admits(role, namespace) for namespace in self._served)
+        }
 
     def frameworks(self) -> Mapping[FrameworkId, Framework]:
         """The frameworks that have an object."""
@@ -122,7 +136,7 @@ class Tenants:
         if known is None:
             return Waiting(reason=Reason.FRAMEWORK_NOT_FOUND, detail=framework.partition("/")[2])
         role = self._roles.get(known.role)
-        if role is None and known.role != known.namespace:
+        if role is None and not (self._implicit_roles and known.role == known.namespace):
             return Waiting(reason=Reason.ROLE_NOT_FOUND, detail=known.role)
         if role is not None and not self._admits(role, known.namespace):
             return Waiting(reason=Reason.ROLE_NOT_ALLOWED, detail=known.role)

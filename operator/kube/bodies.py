@@ -11,6 +11,7 @@ from entresol.kube import wire, wire_kinds
 from entresol.kube.names import full_name
 from entresol.kube.requests import amount, amounts
 from entresol.kube.scheduling import label_expressions, sorted_pairs, taints_of
+from entresol.kube.scope import EVERYTHING, Scope
 from entresol.model.agents import Agent
 from entresol.model.identifiers import AgentId, FrameworkId, RoleId
 from entresol.model.tenants import Admission, Framework, Role
@@ -25,7 +26,7 @@ class Malformed:
     why: str
 
 
-def agent_of(node: wire.Node) -> Agent | Malformed:
+def agent_of(node: wire.Node, scope: Scope = EVERYTHING) -> Agent | Malformed:
     """A Node as an agent. `open` is True: a cordon is a taint, and draining is the engine's own business."""
     name = node.metadata.name
     if not name:
@@ -40,6 +41,7 @@ def agent_of(node: wire.Node) -> Agent | Malformed:
         attributes=node.metadata.labels,
         taints=taints_of(node.spec.taints, unschedulable=node.spec.unschedulable),
         ready=any(c.type == "Ready" and c.status == "True" for c in node.status.conditions),
+        member=scope.takes(node.metadata.labels),
     )
 
 

@@ -105,7 +105,7 @@ def _because_of_tenant(reason: _OfTenant, detail: str) -> str:
         case Reason.FRAMEWORK_SUSPENDED:
             return f"Framework{name} is suspended; set its `spec.suspend` to false to let its work start."
         case Reason.ROLE_NOT_FOUND:
-            return f"Role{name} does not exist; an administrator must create the FrameworkRole."
+            return f"Role{name} does not exist; an administrator must create a FrameworkRole of that name."
         case Reason.ROLE_NOT_ALLOWED:
             return f"Role{name} does not admit this namespace; an administrator must add it to `spec.namespaces`."
         case _:

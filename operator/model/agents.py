@@ -18,6 +18,8 @@ class Agent:
         taints: its taints; a cordon is one of them (`node.kubernetes.io/unschedulable`).
         ready: whether its kubelet reports in. Placement looks at taints; only the denominator looks at this.
         open: False while Entresol itself drains it: nothing new is placed there, whatever is tolerated.
+        member: whether it is among the nodes that were chosen to be agents. One that is not is known, so that work on
+            it is not taken for lost, and otherwise does not exist: it is shown to nobody.
     """
 
     id: AgentId
@@ -26,3 +28,4 @@ class Agent:
     taints: tuple[Taint, ...] = ()
     ready: bool = True
     open: bool = True
+    member: bool = True

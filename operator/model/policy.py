@@ -62,6 +62,8 @@ class Policy:
         orders: task orders inside a framework, by name.
         placements: agent rankings, by name.
         excluded: resources that count in nobody's share (they still must fit).
+        implicit_roles: whether the role named like a namespace exists there without an object.
+        served: the namespaces whose work is served; none means all of them.
         grants_per_cycle: at most so many units are placed in one cycle: about half a second of binding, so that what
             is decided is never much older than the world it was decided on.
         grants_per_step: at most so many units in one partial plan, so that one synchronous step stays short.
@@ -71,5 +73,7 @@ class Policy:
     orders: Mapping[str, Order]
     placements: Mapping[str, Placement]
     excluded: frozenset[str] = frozenset()
+    implicit_roles: bool = True
+    served: frozenset[str] = frozenset()
     grants_per_cycle: int = 1000
     grants_per_step: int = 200

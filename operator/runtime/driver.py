@@ -27,7 +27,7 @@ from entresol.engine.effects import (
 )
 from entresol.engine.machine import Engine
 from entresol.engine.status import Summary
-from entresol.kube.announcements import Notice, Subject
+from entresol.kube.announcements import NO_NAMESPACE, Notice, Subject
 from entresol.metrics import Picture
 from entresol.model.resources import Resources
 from entresol.runtime.dispatch import Dispatcher
@@ -116,8 +116,9 @@ class Driver:
         raise AssertionError("every part ended without an error")
 
     def tell(self, about: Subject, notice: Notice) -> None:
-        """Write an Event about an object that is not a task."""
-        self._router.herald.notice(about, notice)
+        """Write an Event about an object that is not a task, if that is allowed where the Event would be."""
+        if self.world.scope.serves(about.namespace or NO_NAMESPACE):
+            self._router.herald.notice(about, notice)
 
     @property
     def ready(self) -> bool:
@@ -143,6 +144,7 @@ class Driver:
             recovering=self._engine.recovering,
             deeds=self._router.busy,
             streams=self.world.streams(),
+            unserved_pods=self.world.unserved_pods,
         )
 
     def rooms(self) -> Mapping[str, Room]:
@@ -150,7 +152,7 @@ class Driver:
         state = self._engine.state
         return {
             agent.id: Room(agent.allocatable, usage.ours, usage.foreign)
-            for agent in (view.agent for view in state.cluster.views())
+            for agent in state.cluster.counted()
             for usage in (state.ledger.usage(agent.id),)
         }
 

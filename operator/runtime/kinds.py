@@ -1,11 +1,12 @@
 """Which kinds are followed, and what their objects mean to the engine: one row for each.
 
 Meaning is worked out by the pure translators of `kube`; here it only gets the name of an event. Priority classes mean
-nothing by themselves: their values go into the tasks that name them (`Priorities`).
+nothing by themselves: their values go into the tasks that name them (`Priorities`). What is written in a namespace that
+is not served means nothing at all, and a pod there no more than the room that it takes (`Elsewhere`).
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 from entresol.engine import events
@@ -17,6 +18,7 @@ from entresol.kube.bodies_task import task_of
 from entresol.kube.holdings import T
 from entresol.kube.names import full_name
 from entresol.kube.resources import Selection
+from entresol.kube.scope import Scope
 from entresol.kube.shedding import shed_node, shed_pod, shed_task
 from entresol.kube.wire import Namespace, Node, PriorityClass
 from entresol.kube.wire_kinds import Framework, FrameworkRole, Task
@@ -24,6 +26,8 @@ from entresol.kube.wire_pod import Pod
 from entresol.model.identifiers import AgentId, FrameworkId, PodId, RoleId, TaskId
 
 GLOBAL_DEFAULT = ""
+
+_OVER = ("Succeeded", "Failed")
 
 M = TypeVar("M")
 
@@ -87,24 +91,64 @@ class Priorities:
             self.changed()
 
 
-def early_kinds(priorities: Priorities) -> tuple[Kind[Any], ...]:
+@dataclass(slots=True)
+class Elsewhere:
+    """Pods that name our scheduler in namespaces that are not served: like those of other schedulers, never touched.
+
+    `pods` holds the UIDs of those that are not over.
+    """
+
+    pods: set[str] = field(default_factory=set)
+
+    def observe(self, record: Pod) -> Event | Malformed:
+        """A pod is there: it takes up room while it has a node and is not over."""
+        if record.status.phase in _OVER:
+            return self.remove(record)
+        self.pods.add(uid_of(record))
+        return _event(events.ForeignObserved, foreign_pod_of(record)) if record.spec.node_name else _left(record)
+
+    def remove(self, record: Pod) -> Event:
+        """A pod is gone, or over."""
+        self.pods.discard(uid_of(record))
+        return _left(record)
+
+
+def served(kind: Kind[T], scope: Scope) -> Kind[T]:
+    """The kind without its objects in namespaces that are not served: what they are written for is not ours to do."""
+
+    def observed(record: T) -> Event | Malformed | None:
+        return kind.observed(record) if scope.serves(record.metadata.namespace) else None
+
+    def gone(record: T) -> Event | None:
+        return kind.gone(record) if scope.serves(record.metadata.namespace) else None
+
+    return replace(kind, observed=observed, gone=gone)
+
+
+def early_kinds(priorities: Priorities, scope: Scope) -> tuple[Kind[Any], ...]:
     """The kinds that must be listed before any pod is looked at."""
     return (
-        Kind[Task](
-            name="tasks",
-            selection=resources.ALL_TASKS,
-            wire=Task,
-            observed=lambda record: _event(events.TaskObserved, task_of(record, priorities.values)),
-            gone=lambda record: events.TaskGone(TaskId(uid_of(record))),
-            shed=shed_task,
+        served(
+            Kind[Task](
+                name="tasks",
+                selection=resources.ALL_TASKS,
+                wire=Task,
+                observed=lambda record: _event(events.TaskObserved, task_of(record, priorities.values)),
+                gone=lambda record: events.TaskGone(TaskId(uid_of(record))),
+                shed=shed_task,
+            ),
+            scope,
         ),
-        Kind[Framework](
-            name="frameworks",
-            selection=resources.ALL_FRAMEWORKS,
-            wire=Framework,
-            observed=lambda record: _event(events.FrameworkObserved, framework_of(record)),
-            gone=lambda record: events.FrameworkGone(FrameworkId(name_of(record))),
-            key=name_of,
+        served(
+            Kind[Framework](
+                name="frameworks",
+                selection=resources.ALL_FRAMEWORKS,
+                wire=Framework,
+                observed=lambda record: _event(events.FrameworkObserved, framework_of(record)),
+                gone=lambda record: events.FrameworkGone(FrameworkId(name_of(record))),
+                key=name_of,
+            ),
+            scope,
         ),
         Kind[FrameworkRole](
             name="frameworkroles",
@@ -132,33 +176,42 @@ def early_kinds(priorities: Priorities) -> tuple[Kind[Any], ...]:
             name="nodes",
             selection=resources.ALL_NODES,
             wire=Node,
-            observed=lambda record: _event(events.AgentObserved, agent_of(record)),
+            observed=lambda record: _event(events.AgentObserved, agent_of(record, scope)),
             gone=lambda record: events.AgentGone(AgentId(name_of(record))),
             shed=shed_node,
         ),
     )
 
 
-def pod_kinds() -> tuple[Kind[Pod], Kind[Pod]]:
+def pod_kinds(scope: Scope, elsewhere: Elsewhere) -> tuple[Kind[Pod], Kind[Pod]]:
     """Our pods, and those of other schedulers that take up room."""
+
+    def observed(record: Pod) -> Event | Malformed:
+        if scope.serves(record.metadata.namespace):
+            return _event(events.PodObserved, pod_of(record))
+        return elsewhere.observe(record)
+
+    def gone(record: Pod) -> Event:
+        if scope.serves(record.metadata.namespace):
+            return events.PodGone(PodId(uid_of(record)))
+        return elsewhere.remove(record)
+
     return (
-        Kind[Pod](
-            name="pods",
-            selection=resources.OUR_PODS,
-            wire=Pod,
-            observed=lambda record: _event(events.PodObserved, pod_of(record)),
-            gone=lambda record: events.PodGone(PodId(uid_of(record))),
-            shed=shed_pod,
-        ),
+        Kind[Pod](name="pods", selection=resources.OUR_PODS, wire=Pod, observed=observed, gone=gone, shed=shed_pod),
         Kind[Pod](
             name="foreignpods",
             selection=resources.FOREIGN_PODS,
             wire=Pod,
             observed=lambda record: _event(events.ForeignObserved, foreign_pod_of(record)),
-            gone=lambda record: events.ForeignGone(PodId(uid_of(record))),
+            gone=_left,
             shed=shed_pod,
         ),
     )
+
+
+def _left(record: Pod) -> Event:
+    """A pod that is not ours takes up no room."""
+    return events.ForeignGone(PodId(uid_of(record)))
 
 
 def _event(event: Callable[[M], Event], meaning: M | Malformed) -> Event | Malformed:

@@ -22,12 +22,13 @@ from entresol.kube.client import KubeClient
 from entresol.kube.holdings import T
 from entresol.kube.pace import Pace
 from entresol.kube.reflector import Reflector
+from entresol.kube.scope import EVERYTHING, Scope
 from entresol.kube.wire_kinds import Framework, FrameworkRole, Task
 from entresol.kube.wire_pod import Pod
 from entresol.metrics import Stream
 from entresol.model.identifiers import PodId
 from entresol.runtime.clock import Clock
-from entresol.runtime.kinds import Kind, Priorities, early_kinds, pod_kinds
+from entresol.runtime.kinds import Elsewhere, Kind, Priorities, early_kinds, pod_kinds
 from entresol.runtime.records import Records
 
 _log = logging.getLogger(__name__)
@@ -88,14 +89,16 @@ class Feed(Generic[T]):
 
 
 class World:
-    """Follows everything. `run` once; the rest may be read at any time."""
+    """Follows everything, and tells of what is in `scope`. `run` once; the rest may be read at any time."""
 
-    def __init__(self, client: KubeClient, clock: Clock, dispatch: Dispatch) -> None:
+    def __init__(self, client: KubeClient, clock: Clock, dispatch: Dispatch, scope: Scope = EVERYTHING) -> None:
+        self.scope = scope
+        self._elsewhere = Elsewhere()
         pace = Pace(clock=clock.now)
         priorities = Priorities()
         self._dispatch = dispatch
-        self._early = [Feed(kind, client, pace, dispatch) for kind in early_kinds(priorities)]
-        self._pods = [Feed(kind, client, pace, dispatch) for kind in pod_kinds()]
+        self._early = [Feed(kind, client, pace, dispatch) for kind in early_kinds(priorities, scope)]
+        self._pods = [Feed(kind, client, pace, dispatch) for kind in pod_kinds(scope, self._elsewhere)]
         self._by_name: dict[str, Feed[Any]] = {feed.kind.name: feed for feed in (*self._early, *self._pods)}
         self._retelling: asyncio.Handle | None = None
         self.whole = asyncio.Event()
@@ -122,6 +125,11 @@ class World:
     def pods(self) -> Records[Pod]:
         """Pods that name our scheduler, by UID."""
         return self._pods[0].records
+
+    @property
+    def unserved_pods(self) -> int:
+        """How many pods that are not over name our scheduler in namespaces that are not served."""
+        return len(self._elsewhere.pods)
 
     def streams(self) -> Mapping[str, Stream]:
         """How the following of each kind goes."""

@@ -18,7 +18,8 @@ from entresol.kube.connection import Connection
 from entresol.kube.intake import INITIAL_EVENTS_END, Intake
 from entresol.kube.lines import LineSplitter
 from entresol.kube.reflector import _STREAMED_LIST
-from entresol.runtime.kinds import Kind, Priorities, early_kinds, pod_kinds
+from entresol.kube.scope import EVERYTHING
+from entresol.runtime.kinds import Elsewhere, Kind, Priorities, early_kinds, pod_kinds
 
 _OPTIONS = {**_STREAMED_LIST, "allowWatchBookmarks": "true", "timeoutSeconds": "300"}
 _MARK = INITIAL_EVENTS_END.encode()
@@ -40,7 +41,7 @@ async def run(connection: Connection, *, decode: bool) -> dict[str, float]:
     """Read every list once; seconds, megabytes and CPU seconds."""
     began, size = time.monotonic(), 0
     async with KubeClient(connection) as client:
-        for kinds in (early_kinds(Priorities()), pod_kinds()):
+        for kinds in (early_kinds(Priorities(), EVERYTHING), pod_kinds(EVERYTHING, Elsewhere())):
             size += sum(await asyncio.gather(*(_read(client, kind, decode=decode) for kind in kinds)))
     return {"seconds": time.monotonic() - began, "megabytes": size / 1e6, "cpu_seconds": time.process_time()}
 

@@ -16,12 +16,13 @@ from entresol.engine.machine import Engine
 from entresol.kube.bodies import Malformed
 from entresol.kube.deeds import binding_body
 from entresol.kube.intake import Intake
+from entresol.kube.scope import EVERYTHING
 from entresol.kube.wire import WatchLine
 from entresol.kube.wire_pod import Pod
 from entresol.model.identifiers import FrameworkId, PodId, RoleId
 from entresol.model.resources import Resources
 from entresol.model.tenants import Framework
-from entresol.runtime.kinds import pod_kinds
+from entresol.runtime.kinds import Elsewhere, pod_kinds
 from tests.bench.reference import spent
 from tests.bench.tenants import ENTRESOL, TENANTS, pods
 from tests.support.builders import agents, policy
@@ -96,7 +97,7 @@ class Passage:
 
     def __init__(self) -> None:
         self.launched = 0
-        self._kind = pod_kinds()[0]
+        self._kind = pod_kinds(EVERYTHING, Elsewhere())[0]
         self._intake = Intake(Pod, self)
         self._engine = Engine(_POLICY)
         self._names: dict[str, str] = {}

@@ -36,7 +36,9 @@ def amounts(cpu: int = 0, pods: int = 1, **more: int) -> Resources:
     return Resources.of({"cpu": cpu * 1000, "pods": pods, **{name.replace("_", "/"): n for name, n in more.items()}})
 
 
-def agent(name: str, cpu: int = 4, *, ready: bool = True, taints: tuple[str, ...] = (), **labels: str) -> Agent:
+def agent(
+    name: str, cpu: int = 4, *, ready: bool = True, member: bool = True, taints: tuple[str, ...] = (), **labels: str
+) -> Agent:
     """An agent with room for ten pods."""
     return Agent(
         id=AgentId(name),
@@ -44,6 +46,7 @@ def agent(name: str, cpu: int = 4, *, ready: bool = True, taints: tuple[str, ...
         attributes=labels,
         taints=tuple(Taint(key) for key in taints),
         ready=ready,
+        member=member,
     )
 
 
@@ -218,8 +221,8 @@ class Story:
         """A new operator: it knows nothing but what the cluster can tell it."""
         told = self.engine.state
         again = Story(at=self.at)
-        for known in told.cluster.views():
-            again.tell(events.AgentObserved(known.agent))
+        for known in told.cluster.counted():
+            again.tell(events.AgentObserved(known))
         for one in told.tenants.roles().values():
             again.tell(events.RoleObserved(one))
         for each in told.tenants.frameworks().values():

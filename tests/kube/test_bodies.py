@@ -6,6 +6,7 @@ import pytest
 
 from entresol.engine.events import NamespaceObserved
 from entresol.kube.bodies import agent_of, framework_of, namespace_of, role_of
+from entresol.kube.scope import Scope
 from entresol.kube.wire import Namespace, Node
 from entresol.kube.wire_kinds import Framework as WireFramework
 from entresol.kube.wire_kinds import FrameworkRole
@@ -55,6 +56,30 @@ def test_an_agent_is_ready_when_its_kubelet(conditions: list[Json], want: bool) 
     agent = agent_of(read(Node, {"metadata": {"name": "n"}, "status": {"conditions": conditions}}))
     assert isinstance(agent, Agent)
     assert agent.ready is want
+
+
+SELECTED: dict[str, tuple[tuple[Expression, ...], bool]] = {
+    "by nothing": ((), True),
+    "by a label it has": ((Expression("pool", Operator.IN, ("batch", "spot")),), True),
+    "by a label it has and one it must not have": (
+        (Expression("pool", Operator.EXISTS), Expression("legacy", Operator.DOES_NOT_EXIST)),
+        True,
+    ),
+    "by another value": ((Expression("pool", Operator.IN, ("web",)),), False),
+    "by a value it must not have": ((Expression("pool", Operator.NOT_IN, ("batch",)),), False),
+    "by one label it has and one it has not": (
+        (Expression("pool", Operator.EXISTS), Expression("zone", Operator.EXISTS)),
+        False,
+    ),
+}
+
+
+@pytest.mark.parametrize(("agents", "want"), SELECTED.values(), ids=SELECTED.keys())
+def test_a_node_is_a_member_when_it_is_selected(agents: tuple[Expression, ...], want: bool) -> None:
+    node = read(Node, {"metadata": {"name": "n", "labels": {"pool": "batch"}}})
+    agent = agent_of(node, Scope(agents=agents))
+    assert isinstance(agent, Agent)
+    assert agent.member is want
 
 
 NAMESPACES: dict[str, tuple[Json, bool]] = {

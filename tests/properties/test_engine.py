@@ -22,6 +22,7 @@ from entresol.engine.events import Event, Refusal
 from entresol.engine.invariants import violations
 from entresol.engine.machine import Engine
 from entresol.model import tasks
+from entresol.model.agents import Agent
 from entresol.model.identifiers import AgentId, PodId, RoleId, TaskId
 from entresol.model.resources import Resources
 from entresol.model.tasks import Ending, Phase, Pod, Record, Task
@@ -41,6 +42,7 @@ class Cluster:
     records: dict[TaskId, Record]
     pods: dict[str, Pod]
     suspended: dict[str, bool]
+    left_out: set[str]
     limit: int = 3000
     access: bool = True
     uids: int = 0
@@ -51,7 +53,7 @@ class EngineMachine(RuleBasedStateMachine):
 
     @initialize(cpu=st.integers(2, 4))
     def begin(self, cpu: int) -> None:
-        self.cluster = Cluster(dict.fromkeys(AGENTS, cpu), {}, {}, {}, dict.fromkeys(FRAMEWORKS, False))
+        self.cluster = Cluster(dict.fromkeys(AGENTS, cpu), {}, {}, {}, dict.fromkeys(FRAMEWORKS, False), set())
         self.at = 0.0
         self.names = 0
         self.over: dict[TaskId, str] = {}
@@ -69,8 +71,8 @@ class EngineMachine(RuleBasedStateMachine):
         self.publish: dict[TaskId, None] = {}
         self.plans: deque[events.Planned] = deque()
         cluster = self.cluster
-        for name, cpu in cluster.agents.items():
-            self.tell(events.AgentObserved(agent(name, cpu)))
+        for name in cluster.agents:
+            self.tell(events.AgentObserved(self.node(name)))
         for name, suspended in cluster.suspended.items():
             self.tell(events.FrameworkObserved(framework(name, suspended=suspended)))
         self.tell(events.RoleObserved(self.role_b()))
@@ -82,6 +84,10 @@ class EngineMachine(RuleBasedStateMachine):
         self.at += 0.5
         self.tell(events.Ticked())
         self.tell(events.Synced())
+
+    def node(self, name: str, *, ready: bool = True) -> Agent:
+        """An agent as its node is labelled now."""
+        return agent(name, self.cluster.agents[name], ready=ready, member=name not in self.cluster.left_out)
 
     def role_b(self) -> Role:
         """The role with an object, as its author has it now."""
@@ -148,12 +154,18 @@ class EngineMachine(RuleBasedStateMachine):
             self.news.append(events.AgentGone(AgentId(name)))
         else:
             self.cluster.agents[name] = cpu
-            self.news.append(events.AgentObserved(agent(name, cpu)))
+            self.news.append(events.AgentObserved(self.node(name)))
+
+    @rule(name=st.sampled_from(AGENTS))
+    def a_node_is_relabelled(self, name: str) -> None:
+        self.cluster.left_out ^= {name}
+        if name in self.cluster.agents:
+            self.news.append(events.AgentObserved(self.node(name)))
 
     @rule(name=st.sampled_from(AGENTS), ready=st.booleans())
     def a_node_stops_answering_or_returns(self, name: str, ready: bool) -> None:
         if name in self.cluster.agents:
-            self.news.append(events.AgentObserved(agent(name, self.cluster.agents[name], ready=ready)))
+            self.news.append(events.AgentObserved(self.node(name, ready=ready)))
 
     @precondition(lambda self: any(pod.agent for pod in self.cluster.pods.values()))
     @rule(data=st.data(), end=st.sampled_from(("run", "succeed", "fail", "refuse", "evict")))
@@ -212,10 +224,12 @@ class EngineMachine(RuleBasedStateMachine):
         held = ledger.of_role(RoleId("b")).get("cpu")
         barred = {name: ledger.of_framework(name) for name in tenants.frameworks() if tenants.trouble(name) is not None}
         self.tell(self.plans.popleft())
-        for view in self.engine.state.cluster.views():
-            usage = self.engine.state.ledger.usage(view.agent.id)
-            if usage.ours != before[view.agent.id]:
-                assert view.agent.allocatable.covers(usage.ours), f"{view.agent.id} was given more than it has"
+        for name, had in before.items():
+            if self.ours(name) != had:
+                known = self.engine.state.cluster.get(AgentId(name))
+                assert known is not None, f"{name} was given something after it was gone"
+                assert known.member, f"{name} was given something although it is left out"
+                assert known.allocatable.covers(self.ours(name)), f"{name} was given more than it has"
         # A limit that was lowered below what is held ends nothing; it only lets nothing be added.
         assert ledger.of_role(RoleId("b")).get("cpu") <= max(held, tenants.role(RoleId("b")).limit["cpu"])
         for name, had in barred.items():

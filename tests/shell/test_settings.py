@@ -4,9 +4,19 @@ from pathlib import Path
 
 import pytest
 
-from entresol.settings import CRASH_POINTS, CrashPoint, Listen, Settings, SettingsError, options, read
+from entresol.settings import CRASH_POINTS, CrashPoint, Listen, Requirement, Settings, SettingsError, options, read
 
 BAD = {
+    "a selector with an unknown operator": ({"AGENTS": "pool~batch"}, "must select by names of labels"),
+    "a selector with an open bracket": ({"AGENTS": "pool in (a,b"}, "must be a label selector such as pool=batch"),
+    "a selector with nothing between commas": ({"AGENTS": "pool=batch,,zone"}, "must be a label selector"),
+    "a selector that negates a comparison": ({"AGENTS": "!pool=batch"}, "not with '!pool=batch' in it"),
+    "a selector with a key that no label has": ({"AGENTS": "-pool=batch"}, "must select by names of labels"),
+    "a selector with a key of two slashes": ({"AGENTS": "a/b/c"}, "must select by names of labels"),
+    "a selector with a value that no label has": ({"AGENTS": "pool in (a,b/c)"}, "not by 'b/c'"),
+    "a namespace that cannot be": ({"NAMESPACES": "team-a,Team_B"}, "must be names of namespaces"),
+    "an empty name of a namespace": ({"NAMESPACES": "team-a,"}, "must be names of namespaces"),
+    "a truth in other words": ({"IMPLICIT_ROLES": "yes"}, "must be one of true, false, not 'yes'"),
     "a port that is no number": ({"LISTEN": "127.0.0.1:http"}, "ENTRESOL_LISTEN must be ADDRESS:PORT"),
     "a port above the largest": ({"LISTEN": "127.0.0.1:65536"}, "a port from 0 to 65535"),
     "an address without a port": ({"LISTEN": "127.0.0.1"}, "must be ADDRESS:PORT"),
@@ -99,6 +109,38 @@ def test_every_kind_of_value_is_understood(tmp_path: Path) -> None:
     assert read({"ENTRESOL_EXCLUDED_RESOURCES": ""}).excluded_resources == frozenset()
 
 
+SELECTORS = {
+    "": (),
+    " ": (),
+    "pool": (Requirement("pool", "Exists"),),
+    "!example.com/legacy": (Requirement("example.com/legacy", "DoesNotExist"),),
+    "! legacy": (Requirement("legacy", "DoesNotExist"),),
+    "pool=batch": (Requirement("pool", "In", ("batch",)),),
+    "pool == batch": (Requirement("pool", "In", ("batch",)),),
+    "pool=": (Requirement("pool", "In", ("",)),),
+    "pool!=web": (Requirement("pool", "NotIn", ("web",)),),
+    "zone notin (a)": (Requirement("zone", "NotIn", ("a",)),),
+    "a=b,c in (x, y),!d": (
+        Requirement("a", "In", ("b",)),
+        Requirement("c", "In", ("x", "y")),
+        Requirement("d", "DoesNotExist"),
+    ),
+    "in in (in)": (Requirement("in", "In", ("in",)),),
+}
+
+
+@pytest.mark.parametrize(("text", "want"), SELECTORS.items(), ids=map(repr, SELECTORS))
+def test_a_label_selector_is_read_as_kubectl_reads_it(text: str, want: tuple[Requirement, ...]) -> None:
+    assert read({"ENTRESOL_AGENTS": text}).agents == want
+
+
+def test_what_is_served_can_be_restricted() -> None:
+    told = read({"ENTRESOL_NAMESPACES": "team-a, team-b", "ENTRESOL_IMPLICIT_ROLES": "false"})
+    assert told.namespaces == {"team-a", "team-b"}
+    assert not told.implicit_roles
+    assert read({"ENTRESOL_NAMESPACES": ""}).namespaces == frozenset()
+
+
 def test_variables_of_a_service_named_entresol_do_no_harm() -> None:
     assert read({"ENTRESOL_PORT": "tcp://10.0.0.1:80", "ENTRESOL_SERVICE_HOST": "10.0.0.1"}) == Settings()
 
@@ -106,5 +148,6 @@ def test_variables_of_a_service_named_entresol_do_no_harm() -> None:
 def test_only_the_crash_point_is_hidden_from_the_command_line() -> None:
     assert [option.flag for option in options() if option.hidden] == ["--crash-point"]
     assert {option.variable for option in options()} >= {"ENTRESOL_LISTEN", "ENTRESOL_CRASH_POINT"}
-    assert {option.name: option.default for option in options()}["listen"] == "127.0.0.1:8080"
+    shown = {option.name: option.default for option in options()}
+    assert (shown["listen"], shown["agents"], shown["implicit_roles"]) == ("127.0.0.1:8080", "", "true")
     assert CRASH_POINTS
