@@ -115,6 +115,11 @@ class Backlog:
             queues.append(line.frozen)
         return tuple(sorted(queues, key=lambda queue: queue.units[0]))
 
+    def sizes(self, framework: FrameworkId) -> Iterator[tuple[TaskClass, int]]:
+        """A framework's classes, with how many units of each wait."""
+        for work, line in self._lines.get(framework, {}).items():
+            yield work, len(line.units)
+
     def ahead(self, task: TaskId) -> int:
         """How many units of its framework come before this one."""
         place = self._places[task]

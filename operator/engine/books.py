@@ -11,7 +11,9 @@ from collections.abc import Iterable, Mapping
 
 from entresol.allocator.entitlement import Claim, Entitlement, divide, entitlements
 from entresol.allocator.shares import Dominant, dominant
-from entresol.engine.cycle import grantable, kind
+from entresol.engine.cycle import grantable
+from entresol.engine.fairness import Due
+from entresol.engine.prospects import NONE, placeable, prospects
 from entresol.engine.state import State
 from entresol.engine.status import FrameworkStatus, RoleStatus, TaskStatus
 from entresol.model import tasks
@@ -48,7 +50,10 @@ class Books:
             if trouble is None or trouble.reason not in BARRED or state.ledger.of_framework(framework):
                 self._members.setdefault(state.tenants.charge(framework).role, []).append(framework)
         self.roles = sorted({*state.tenants.roles(), *state.ledger.by_role(), *self._members})
-        self._wanted = {framework: self._wants(framework) for framework in self.known}
+        self._prospects = {
+            framework: prospects(state, framework) if self._trouble[framework] is None else NONE
+            for framework in self.known
+        }
         claims = [self._claim(role) for role in self.roles]
         active = [claim for claim in claims if claim.held or claim.pending]
         self.entitlements: Mapping[RoleId, Entitlement] = entitlements(self.totals, active, state.policy.excluded)
@@ -65,15 +70,33 @@ class Books:
             id=role,
             weight=state.tenants.role(role).weight,
             held=held,
-            wanted=total(self._wanted[framework] for framework in members),
+            wanted=total(self._prospects[framework].wanted for framework in members),
             share=self._share(held),
             entitlement=entitled.share,
             floor=entitled.floor,
             waiting=sum(self.counts.get(framework, {}).get(tasks.PENDING, 0) for framework in members),
             frameworks=len(members),
+            placeable=self._placeable(role),
             guarantee_fits=self._guarantees_fit(),
+            guarantee_unmet=any(self._prospects[framework].claims for framework in members),
             oldest_wait=max(0.0, at - min(oldest)) if oldest else 0.0,
+            account=state.fairness.account(role, at),
         )
+
+    def dues(self) -> dict[RoleId, Due]:
+        """What every role is due, for the fairness ledger."""
+        return {
+            role: Due(
+                self.entitlements.get(role, IDLE).share,
+                self._placeable(role) > 0,
+                self._state.ledger.of_role(role),
+            )
+            for role in self.roles
+        }
+
+    def share(self, held: Resources) -> float:
+        """What a holding amounts to as a dominant share."""
+        return self._share(held).fraction
 
     def framework(self, framework: FrameworkId, head: TaskStatus | None) -> FrameworkStatus:
         """One framework, now; `head` is its first waiting task."""
@@ -96,17 +119,8 @@ class Books:
         """Whether the cluster could hold all guarantees at once, resource by resource."""
         return self.totals.covers(total(role.guarantee for role in self._state.tenants.roles().values()))
 
-    def _wants(self, framework: FrameworkId) -> Resources:
-        if self._trouble[framework] is not None:
-            return Resources()
-        state = self._state
-        verdicts = state.findings.verdicts
-        hopeless = (
-            queue.work.demand.times(len(queue.units))
-            for queue in state.backlog.queues(framework)
-            if (verdict := verdicts.get((framework, queue.work))) is not None and kind(verdict) is Reason.NEVER_FITS
-        )
-        return state.backlog.wanted(framework) - total(hopeless)
+    def _placeable(self, role: RoleId) -> int:
+        return placeable(self._state, role, sum(self._prospects[one].placeable for one in self._members.get(role, ())))
 
     def _claim(self, role: RoleId) -> Claim:
         known = self._state.tenants.role(role)
@@ -114,7 +128,7 @@ class Books:
             role=role,
             weight=known.weight,
             held=self._state.ledger.of_role(role),
-            pending=total(self._wanted[framework] for framework in self._members.get(role, ())),
+            pending=total(self._prospects[framework].wanted for framework in self._members.get(role, ())),
             limit=known.limit,
             guarantee=known.guarantee,
         )
@@ -138,7 +152,7 @@ class Books:
 
     def _wish(self, frameworks: Iterable[FrameworkId]) -> float:
         state = self._state
-        return self._share(total(state.ledger.of_framework(f) + self._wanted[f] for f in frameworks)).fraction
+        return self.share(total(state.ledger.of_framework(f) + self._prospects[f].wanted for f in frameworks))
 
     def _share(self, held: Resources) -> Dominant:
         return dominant(held, self.totals, self._state.policy.excluded)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from entresol.allocator.plan import Plan
+from entresol.model.accounts import Saved
 from entresol.model.agents import Agent
 from entresol.model.identifiers import AgentId, FrameworkId, OfferId, PodId, RoleId, TaskId
 from entresol.model.resources import Resources
@@ -32,9 +33,10 @@ class AgentGone:
 
 @dataclass(frozen=True, slots=True)
 class RoleObserved:
-    """A FrameworkRole is there, like this."""
+    """A FrameworkRole is there, like this; `saved` is the account in its status, which counts until the world is whole."""
 
     role: Role
+    saved: Saved | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,12 @@ class ForeignGone:
 
 @dataclass(frozen=True, slots=True)
 class Synced:
-    """Every kind has been listed once: the world is whole, allocation may begin."""
+    """Every kind has been listed once: the world is whole, allocation may begin.
+
+    `led_until` is until when another operator is known to have led; None when nothing is known of any.
+    """
+
+    led_until: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

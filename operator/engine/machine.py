@@ -105,6 +105,7 @@ class Engine:
                 self._called(event, at)
             case _:
                 world.observe(self.state, event, at)
+        self.state.enter_moves(at)
         return self.state.drain(figures=not isinstance(event, _NUMEROUS))
 
     def snapshot(self) -> ClusterSnapshot:
@@ -170,6 +171,17 @@ class Engine:
         for alarm, subject in self.state.rung(at):
             ring(self.state, alarm, subject, at)
         cycle.tell_news(self.state)
+        self.state.enter_moves(at)
+        if self.state.fairness.due(at):
+            self._settle(at)
+        for role in self.state.fairness.grown(at):
+            self.state.touch_role(role)
+
+    def _settle(self, at: float) -> None:
+        """Bring the fairness ledger up to date. What is worked out for it serves the statuses that follow as well."""
+        books = Books(self.state)
+        self._books = ((self._handled, at), books)
+        self.state.fairness.settle(at, books.dues(), books.share)
 
     def _observe_work(
         self,
@@ -178,11 +190,13 @@ class Engine:
     ) -> None:
         state = self.state
         match event:
-            case events.Synced():
+            case events.Synced(led_until=led_until):
                 if not state.synced:
                     state.synced = True
                     intake.resume(state, at)
                     state.changed()
+                    state.fairness.resume(at, led_until)
+                    self._settle(at)
             case events.PodsListed():
                 intake.pods_listed(state, event, at)
             case events.TaskObserved(task=task):

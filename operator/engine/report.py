@@ -59,6 +59,7 @@ def summary(state: State, at: float) -> Summary:
         totals=books.totals,
         offers=len(state.offers),
         launches=sum(1 for entry in state.entries.values() if entry.live is not None and not entry.live.seen),
+        leaderless=state.fairness.leaderless,
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from entresol.allocator.shares import Dominant
+from entresol.model.accounts import Account
 from entresol.model.identifiers import AgentId, FrameworkId, PodId, RoleId, TaskId
 from entresol.model.reasons import Waiting
 from entresol.model.resources import Resources
@@ -68,8 +69,11 @@ class RoleStatus:
         wanted: what its waiting work that may be granted asks together.
         entitlement: its dominant share in fluid weighted DRF, given what everyone holds and wants.
         floor: its weight over the sum of all weights in play.
+        placeable: how many of its waiting units are within its limit and fit some agent, were it empty.
         guarantee_fits: False when the guarantees of all roles together exceed the cluster.
+        guarantee_unmet: work waits that the role's guarantee covers.
         oldest_wait: how long its oldest waiting unit has waited, in seconds.
+        account: what it was due and what it held, added up; None before the first look.
     """
 
     id: RoleId
@@ -81,8 +85,11 @@ class RoleStatus:
     floor: float
     waiting: int
     frameworks: int
+    placeable: int = 0
     guarantee_fits: bool = True
+    guarantee_unmet: bool = False
     oldest_wait: float = 0.0
+    account: Account | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +100,7 @@ class Summary:
         reasons: how many tasks wait, by framework and kind of reason.
         totals: the denominator of every share.
         launches: deeds under way: chosen, but not yet seen.
+        leaderless: seconds for which nobody led, as far as is known.
     """
 
     roles: tuple[RoleStatus, ...]
@@ -102,3 +110,4 @@ class Summary:
     totals: Resources
     offers: int
     launches: int
+    leaderless: float = 0.0

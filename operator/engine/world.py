@@ -113,11 +113,14 @@ def _tenant(
 ) -> None:
     tenants = state.tenants
     match event:
-        case events.RoleObserved(role=role):
+        case events.RoleObserved(role=role, saved=saved):
             changed = tenants.observe_role(role)
+            if not state.synced:
+                state.fairness.found(role.id, saved)
             state.touch_role(role.id)
         case events.RoleGone(id=role_id):
             changed = tenants.remove_role(role_id)
+            state.fairness.forget(role_id)
         case events.FrameworkGone(id=framework_id):
             changed = tenants.remove_framework(framework_id)
             requeue(state, framework_id, at)

@@ -1,0 +1,174 @@
+"""The fairness ledger: for each role, what it was due and what it held, added up over time (ADR 0012).
+
+How much a role holds changes with every launch and every end, so each such change is noted with its time. What it is due
+follows from what everybody holds and wants, which is dear to work out: that is done at a tick, at most once a second and
+only when something changed since. What is found then is taken to have held since the first change after the tick before,
+so a change that comes alone is entered at its own time and not at the tick's.
+
+An account is therefore final up to the first change that no tick has answered yet. Whoever asks is given it up to there,
+never a guess that would have to be taken back: these sums are counters.
+
+After a restart accounts go on from what the roles' statuses say (`Saved`). For as long as somebody still led, the rates
+that were saved are carried on; from then on it is time without a leader, which is counted apart.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from entresol.engine.ledger import NOTHING
+from entresol.model.accounts import Account, Rates, Saved
+from entresol.model.identifiers import RoleId
+from entresol.model.resources import Resources
+
+PERIOD = 0.9
+"""Seconds between two looks at what is due. Ticks come every second, give or take."""
+
+REMINDER = 15.0
+"""Seconds between two hints that accounts have grown; how often they are written is the publisher's to say."""
+
+MOST_MOVES = 4096
+"""Changes of one role's holding that are kept between two looks; further ones are entered as one."""
+
+_IDLE = Rates()
+
+
+class Due(NamedTuple):
+    """What one role is due now, whether it wants more than it holds and could have it, and what it holds."""
+
+    entitlement: float = 0.0
+    wanting: bool = False
+    holding: Resources = NOTHING
+
+
+_NOTHING_DUE = Due()
+
+
+@dataclass(slots=True)
+class _Line:
+    """One role's account as of the last look, the rates since then, and what it held then.
+
+    `told` is what was in the account at the last hint.
+    """
+
+    account: Account
+    rates: Rates = _IDLE
+    holding: Resources = NOTHING
+    told: float = -1.0
+
+
+class Fairness:
+    """All accounts.
+
+    Attributes:
+        leaderless: seconds without a leader in all, as far as is known.
+    """
+
+    def __init__(self) -> None:
+        self.leaderless = 0.0
+        self._lines: dict[RoleId, _Line] = {}
+        self._saved: dict[RoleId, Saved] = {}
+        self._moves: dict[RoleId, list[tuple[float, Resources]]] = {}
+        self._stirred: float | None = None
+        self._settled = 0.0
+        self._reminded = 0.0
+
+    def found(self, role: RoleId, saved: Saved | None) -> None:
+        """A role's status says this; it counts if nobody knows better when accounts are resumed."""
+        if saved is None:
+            self._saved.pop(role, None)
+        else:
+            self._saved[role] = saved
+
+    def forget(self, role: RoleId) -> None:
+        """The role's object is gone: whoever makes one of that name begins at zero."""
+        self._saved.pop(role, None)
+        self._lines.pop(role, None)
+
+    def resume(self, at: float, led_until: float | None) -> None:
+        """Go on from what was found; a look at what is due must follow.
+
+        `led_until` is until when somebody is known to have led. Whoever wrote a status led as well, so it is never
+        before the newest of these.
+        """
+        ends = [saved.account.as_of for saved in self._saved.values()] + ([] if led_until is None else [led_until])
+        led = min(max(ends, default=at), at)
+        known = [saved.account.leaderless for saved in self._saved.values()]
+        self.leaderless = max(known, default=0.0) + at - led
+        for role, saved in self._saved.items():
+            self._lines[role] = _Line(saved.account.carried(saved.rates, led).without_leader(at))
+        self._saved.clear()
+
+    def stir(self, at: float, moved: Mapping[RoleId, Resources]) -> None:
+        """Something changed that may change what is due; these roles hold this from now on."""
+        if self._stirred is None:
+            self._stirred = at
+        for role, holding in moved.items():
+            moves = self._moves.setdefault(role, [])
+            if len(moves) < MOST_MOVES:
+                moves.append((at, holding))
+            else:
+                moves[-1] = (moves[-1][0], holding)
+
+    def due(self, at: float) -> bool:
+        """Whether it is time to look again at what everybody is due."""
+        return self._stirred is not None and at - self._settled >= PERIOD
+
+    def settle(self, at: float, dues: Mapping[RoleId, Due], share_of: Callable[[Resources], float]) -> None:
+        """Enter what everybody is due: `dues` names every role there is, and has held since the first change."""
+        begin = at if self._stirred is None else self._stirred
+        for gone in self._lines.keys() - dues.keys():
+            del self._lines[gone]
+        for role, due in dues.items():
+            line = self._lines.get(role)
+            if line is None:
+                line = self._lines[role] = _Line(Account.opened(begin))
+            self._catch_up(line, due, (begin, at), self._moves.get(role, []), share_of)
+        self._moves.clear()
+        self._stirred = None
+        self._settled = at
+
+    def account(self, role: RoleId, at: float) -> Account | None:
+        """One role's account, as far as it is final; None when it has none yet."""
+        line = self._lines.get(role)
+        if line is None:
+            return None
+        return line.account.carried(line.rates, at if self._stirred is None else self._stirred)
+
+    def grown(self, at: float) -> Iterator[RoleId]:
+        """The roles whose accounts have grown since the last hint; nobody when that was a moment ago."""
+        if at - self._reminded < REMINDER:
+            return
+        self._reminded = at
+        for role, line in self._lines.items():
+            account = line.account.carried(line.rates, at)
+            size = account.entitled + account.held
+            if size != line.told:
+                line.told = size
+                yield role
+
+    def holdings(self) -> Iterator[tuple[RoleId, Resources]]:
+        """What each role is taken to hold now."""
+        for role, line in self._lines.items():
+            moves = self._moves.get(role)
+            yield role, moves[-1][1] if moves else line.holding
+
+    @staticmethod
+    def _catch_up(
+        line: _Line,
+        due: Due,
+        span: tuple[float, float],
+        moves: list[tuple[float, Resources]],
+        share_of: Callable[[Resources], float],
+    ) -> None:
+        """Carry one account over a span at whose beginning what is due changed, and within which its holding moved."""
+        begin, end = span
+        if line.rates == _IDLE and due == _NOTHING_DUE and not moves:
+            return  # most roles of a large cluster, most of the time
+        account = line.account.carried(line.rates, begin)
+        before = line.holding if moves else due.holding
+        rates = Rates(due.entitlement, share_of(before), due.wanting)
+        for when, holding in moves:
+            account = account.carried(rates, when)
+            rates = rates._replace(share=share_of(holding))
+        line.account, line.rates, line.holding = account.carried(rates, end), rates, due.holding
