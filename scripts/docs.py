@@ -10,7 +10,19 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
-PAGES: Mapping[str, str] = {"docs/metrics.md": "entresol.metrics"}
+PAGES: Mapping[str, str] = {
+    "docs/metrics.md": "entresol.metrics",
+    "docs/runbooks/README.md": "monitoring runbooks",
+    "helm/entresol/README.md": "scripts.chart readme entresol",
+    "helm/entresol/values.schema.json": "scripts.chart schema entresol",
+    "helm/entresol-crds/README.md": "scripts.chart readme entresol-crds",
+    "helm/entresol-crds/values.schema.json": "scripts.chart schema entresol-crds",
+    "helm/entresol/files/alerts.yaml": "monitoring alerts",
+    "helm/entresol/files/dashboards/agents.json": "monitoring dashboard agents",
+    "helm/entresol/files/dashboards/fairness.json": "monitoring dashboard fairness",
+    "helm/entresol/files/dashboards/health.json": "monitoring dashboard health",
+    "helm/entresol/files/dashboards/pending.json": "monitoring dashboard pending",
+}
 """Page -> what prints it: the words after `python -m`."""
 
 

@@ -59,3 +59,10 @@ capabilities:
 {{- define "entresol.testNamespace" -}}
 {{- coalesce .Values.test.namespace (first .Values.namespaces) .Release.Namespace -}}
 {{- end }}
+
+{{/* A hook of `helm test`, in the order of its weight: made anew for every test, and gone after one that succeeds. */}}
+{{- define "entresol.testHook" -}}
+helm.sh/hook: test
+helm.sh/hook-weight: {{ first . | quote }}
+helm.sh/hook-delete-policy: before-hook-creation,hook-succeeded
+{{- end }}
