@@ -16,6 +16,7 @@ from entresol.engine.backlog import Backlog
 from entresol.engine.census import Census, Column
 from entresol.engine.cluster import Cluster
 from entresol.engine.effects import Effect, Offer, PublishFramework, PublishRole
+from entresol.engine.fairness import Fairness
 from entresol.engine.ledger import Holding, Ledger
 from entresol.engine.tenants import Tenants
 from entresol.model.constraints import HostPort
@@ -188,6 +189,7 @@ class State:
         offers: outstanding offers, with the waiting tasks whose room they show.
         quota: per namespace, how long its quota rests, and how often it did in a row.
         surcharges: what admission adds to a demand in a namespace, learned from created pods.
+        fairness: what each role was due and what it held, over time.
         news: waiting tasks that may have to be told another reason, in the order in which that was found.
         changes: counts what could allow a grant or change a reason; a cycle answers for the count it began with.
     """
@@ -210,12 +212,15 @@ class State:
         self.quota: dict[str, tuple[float, int]] = {}
         self.surcharges: dict[tuple[str, Resources], Resources] = {}
         self.findings = Findings()
+        self.fairness = Fairness()
         self.news: dict[TaskId, None] = {}
         self.changes = 0
         self._effects: list[Effect] = []
         self._timers: list[tuple[float, int, Alarm, str]] = []
         self._timer_count = 0
         self._figures_due = False
+        self._stirred = False
+        self._moved: set[RoleId] = set()
         self._touched_roles: dict[RoleId, None] = {}
         self._touched_frameworks: dict[FrameworkId, None] = {}
 
@@ -226,6 +231,7 @@ class State:
     def changed(self) -> None:
         """Something happened after which a cycle could come to another answer."""
         self.changes += 1
+        self._stirred = True
 
     def drain(self, *, figures: bool) -> tuple[Effect, ...]:
         """All effects since the last time, and with figures the statuses of the touched books, once each."""
@@ -285,6 +291,13 @@ class State:
             self._touch(holding)
             self.changed()
 
+    def enter_moves(self, at: float) -> None:
+        """Tell the fairness ledger what changed until now; half a world is not worth telling."""
+        if self._stirred and self.synced:
+            self.fairness.stir(at, {role: self.ledger.of_role(role) for role in self._moved})
+        self._stirred = False
+        self._moved.clear()
+
     def touch_all(self) -> None:
         """Everybody's figures may have changed: shares are fractions of one cluster, entitlements depend on all."""
         for framework in (*self.tenants.frameworks(), *self.ledger.by_framework()):
@@ -294,6 +307,7 @@ class State:
 
     def figures_changed(self, at: float) -> None:
         """Touch everybody soon; a burst of changes is one."""
+        self._stirred = True
         if not self._figures_due:
             self._figures_due = True
             self.ring(at + FIGURES_PAUSE, Alarm.FIGURES, "")
@@ -315,7 +329,9 @@ class State:
         if holding is None:
             return
         self.cluster.touch(holding.agent)
+        self._stirred = True
         if holding.charge is not None:
+            self._moved.add(holding.charge.role)
             self.touch_framework(holding.charge.framework)
             self.touch_role(holding.charge.role)
 
