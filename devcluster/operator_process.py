@@ -1,7 +1,7 @@
 """The operator as one more process beside the cluster: started, stopped, killed, paused, asked.
 
-It runs as it would in a pod: as an ordinary ServiceAccount with the rights of `rbac.yaml` (nobody of `system:masters`,
-who would be exempt from the API server's flow control), on a free port of the loopback interface.
+It runs as it would in a pod: as the ServiceAccount of the chart with the rights that the chart grants it (nobody of
+`system:masters`, who would be exempt from the API server's flow control), on a free port of the loopback interface.
 """
 
 from __future__ import annotations
@@ -15,40 +15,41 @@ from typing import Any
 
 import urllib3
 
-from devcluster import detached
+from devcluster import chart, detached
 from devcluster.access import Access
 from devcluster.component import Component
 from devcluster.errors import DevclusterError
 from devcluster.paths import SOURCES
 from devcluster.waiting import wait_until
 
-NAMESPACE = "entresol-system"
-ACCOUNT = "entresol"
-DEFINITIONS = SOURCES.parent / "helm/entresol/files/crds"
-RIGHTS = SOURCES / "rbac.yaml"
+NAMESPACE = chart.NAMESPACE
+ACCOUNT = chart.RELEASE
+DEFINITIONS = chart.CHART / "files" / "crds"
 
 
 class OperatorProcess:
     """One operator at a time for one cluster; every start is a new process with the same log.
+
+    A second one beside it, for another part of the cluster say, has another name.
 
     Attributes:
         log: what it writes.
         settings: what it was told at its last start beyond what it must be told.
     """
 
-    def __init__(self, cluster: Access) -> None:
+    def __init__(self, cluster: Access, name: str = "operator") -> None:
+        self._name = name
         self._cluster = cluster
         self._component: Component | None = None
-        self._address_file = cluster.run / "operator.address"
+        self._address_file = cluster.run / f"{name}.address"
         self._pool = urllib3.PoolManager(retries=False)
-        self.log: Path = cluster.run / "logs" / "operator.log"
+        self.log: Path = cluster.run / "logs" / f"{name}.log"
         self.settings: dict[str, str] = {}
         self._kubeconfig: Path | None = None
 
-    def install(self) -> None:
-        """Apply the definitions of the kinds and the operator's rights, and wait until both are in force."""
-        self._cluster.apply(DEFINITIONS)
-        self._cluster.apply(RIGHTS)
+    def install(self, values: chart.Json | None = None) -> None:
+        """Apply the kinds, rights and policies of the chart with these values, and wait until the kinds are served."""
+        self._cluster.apply(json.dumps({"apiVersion": "v1", "kind": "List", "items": chart.groundwork(values)}))
         self._cluster.kubectl("wait", "--for=condition=Established", f"--filename={DEFINITIONS}", "--timeout=30s")
 
     @property
@@ -80,7 +81,7 @@ class OperatorProcess:
         }
         environment = {f"ENTRESOL_{name.upper()}": value for name, value in told.items()}
         command = [sys.executable, "-m", "entresol", "operator"]
-        self._component = Component("operator", command, self.log, self.answers, environment)
+        self._component = Component(self._name, command, self.log, self.answers, environment)
         self._component.launch()
         if wait:
             self._component.wait_ready(seconds)

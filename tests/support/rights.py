@@ -1,0 +1,63 @@
+"""The rights that the chart grants the operator, profile by profile, as the access rules of Kubernetes name them.
+
+A profile is a set of values that changes rights. Tests hold the grants against the calls that the client can make, and
+against those that the API server saw it make.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from devcluster import chart
+from tests.support.audit_log import Right
+
+Json = dict[str, Any]
+
+NAMESPACES = ("served-a", "served-b")
+PROFILES: dict[str, Json] = {"default": {}, "namespaced": {"namespaces": list(NAMESPACES)}}
+"""Values of each profile; what an unknown name stands for is a mistake."""
+
+USER = f"system:serviceaccount:{chart.NAMESPACE}:{chart.RELEASE}"
+"""The operator, as the API server knows it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """One right, and where it holds: a namespace, or everywhere when that is empty."""
+
+    namespace: str
+    right: Right
+
+
+def rules(found: Json) -> Iterable[Right]:
+    """Every right that the rules of a role name."""
+    for rule in found.get("rules") or ():
+        for group in rule.get("apiGroups", ()):
+            for resource in rule.get("resources", ()):
+                for verb in rule["verbs"]:
+                    yield group, resource, verb
+
+
+def granted(values: Json) -> list[Grant]:
+    """What the bindings of the operator's ServiceAccount grant it, through the roles they name."""
+    objects = chart.groundwork(values)
+    roles = {(each["kind"], _place(each), each["metadata"]["name"]): each for each in objects if "rules" in each}
+    grants: list[Grant] = []
+    for binding in objects:
+        if _binds_operator(binding):
+            reference, place = binding["roleRef"], _place(binding)
+            role = roles[reference["kind"], place if reference["kind"] == "Role" else "", reference["name"]]
+            grants += (Grant(place, right) for right in rules(role))
+    return grants
+
+
+def _place(found: Json) -> str:
+    return str(found["metadata"].get("namespace", ""))
+
+
+def _binds_operator(found: Json) -> bool:
+    return any(
+        (subject["kind"], subject.get("namespace"), subject["name"])
+        == ("ServiceAccount", chart.NAMESPACE, chart.RELEASE)
+        for subject in found.get("subjects") or ()
+    )
