@@ -1,0 +1,1 @@
+"""The dashboards, one module each. `python -m monitoring dashboard NAME` prints one as Grafana's JSON."""

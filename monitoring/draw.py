@@ -1,0 +1,141 @@
+"""The dashboards' own queries drawn on one page: `python -m monitoring.draw URL FILE.html [--minutes N]`.
+
+Grafana is not needed to see whether a panel shows what it says. The page is one file with inline SVG, without script,
+font or anything else from outside.
+"""
+
+import argparse
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.etree.ElementTree import Element, SubElement, tostring
+
+from monitoring import charts
+from monitoring.catalog import DASHBOARDS
+from monitoring.charts import COLOURS, Frame, Line
+from monitoring.model import Dashboard, Panel, Shape
+from monitoring.prometheus import Prometheus, Window
+from monitoring.promql import JOB, VARIABLES
+
+EVERYTHING = ".*"
+_COLUMN = 56  # pixels
+_POINTS = 240
+
+_STYLE = """
+body { font: 13px "DejaVu Sans", Helvetica, Arial, sans-serif; color: #1f2733; background: #f3f5f8; margin: 20px; width: 1400px }
+h1 { font-size: 20px; margin: 26px 0 2px } h2 { font-size: 14px; margin: 16px 0 6px; color: #556 } p { margin: 0; color: #556 }
+.row { display: grid; grid-template-columns: repeat(24, 1fr); gap: 8px }
+.panel { background: #fff; border: 1px solid #dde2e8; border-radius: 4px; padding: 8px }
+h3 { font-size: 12.5px; margin: 0 0 4px }
+ul { list-style: none; margin: 4px 0 0; padding: 0; font-size: 10.5px; display: flex; flex-wrap: wrap; gap: 1px 12px }
+i { display: inline-block; width: 12px; margin-right: 4px; vertical-align: middle; border-top: 3px solid }
+i.dashed { border-top-style: dashed; border-top-width: 2px }
+"""
+
+
+@dataclass(slots=True)
+class Palette:
+    """One colour for each thing, whatever panel it is on: what should be looks like what is."""
+
+    given: dict[tuple[str, ...], str] = field(default_factory=dict)
+
+    def colour(self, labels: Mapping[str, str]) -> str:
+        """The colour of whatever these labels speak of."""
+        thing = tuple(sorted(labels.values()))
+        return self.given.setdefault(thing, COLOURS[len(self.given) % len(COLOURS)])
+
+
+def page(prometheus: Prometheus, choices: Mapping[str, str], window: Window) -> str:
+    """All dashboards as HTML."""
+    html = Element("html", {"lang": "en"})
+    head = SubElement(html, "head")
+    SubElement(head, "meta", {"charset": "utf-8"})
+    SubElement(head, "title").text = "Entresol"
+    SubElement(head, "style").text = _STYLE
+    body = SubElement(html, "body")
+    for dashboard in DASHBOARDS.values():
+        _draw(body, dashboard, prometheus, choices, window)
+    return "<!DOCTYPE html>\n" + tostring(html, encoding="unicode", method="html")
+
+
+def _draw(
+    body: Element, dashboard: Dashboard, prometheus: Prometheus, choices: Mapping[str, str], window: Window
+) -> None:
+    SubElement(body, "h1").text = dashboard.title
+    SubElement(body, "p").text = dashboard.description
+    for row in dashboard.rows:
+        SubElement(body, "h2").text = row.title
+        grid = SubElement(body, "div", {"class": "row"})
+        for line in row.lines:
+            low = all(panel.shape is Shape.STAT for panel in line)
+            for panel in line:
+                box = SubElement(grid, "div", {"class": "panel", "style": f"grid-column: span {panel.width}"})
+                SubElement(box, "h3", {"title": panel.description}).text = panel.title
+                drawn = list(series(panel, prometheus, choices, window))
+                frame = Frame(
+                    panel.width * _COLUMN, 90 if low else 220, window.start, window.end, panel.unit, panel.ceiling
+                )
+                box.append(chart(panel, frame, drawn))
+                if not panel.shape.instant:
+                    _legend(box, drawn)
+
+
+def series(panel: Panel, prometheus: Prometheus, choices: Mapping[str, str], window: Window) -> Iterator[Line]:
+    """What a panel shows, coloured; the same things have the same colours within it."""
+    palette = Palette()
+    for number, query in enumerate(panel.queries):
+        for each in prometheus.answers(panel, query, choices, window):
+            # Queries that leave no label differ by their name alone.
+            thing = each.labels or {"": str(number)}
+            yield Line(each.named(query.legend), each.points, palette.colour(thing), query.dashed)
+
+
+def chart(panel: Panel, frame: Frame, drawn: list[Line]) -> Element:
+    """The picture of a panel."""
+    if not drawn:
+        return charts.nothing(frame, f"Nothing: {panel.may_be_empty or 'no data'}.")
+    draw = {Shape.LINES: charts.lines, Shape.STACK: charts.stack, Shape.BARS: charts.bars, Shape.STAT: charts.stat}
+    return draw[panel.shape](frame, drawn)
+
+
+def _legend(box: Element, drawn: list[Line]) -> None:
+    listed = SubElement(box, "ul")
+    for line in drawn:
+        entry = SubElement(listed, "li")
+        mark = SubElement(
+            entry, "i", {"style": f"border-color: {line.colour}", "class": "dashed" if line.dashed else ""}
+        )
+        mark.tail = line.name
+
+
+def everything(prometheus: Prometheus) -> dict[str, str]:
+    """The choices of somebody who has chosen nothing: the first job, and all of the rest."""
+    jobs = prometheus.values(JOB, {})
+    if not jobs:
+        raise SystemExit("Prometheus must have scraped Entresol: it knows no series of it")
+    return {variable.name: jobs[0] if variable is JOB else EVERYTHING for variable in VARIABLES}
+
+
+def recent(seconds: float, now: float) -> Window:
+    """The last seconds, in as many points as a chart has use for."""
+    return Window(now - seconds, now, max(1.0, seconds / _POINTS))
+
+
+def main() -> None:
+    """Parse the command line and draw."""
+    parser = argparse.ArgumentParser(description="Draw the dashboards on one page.")
+    parser.add_argument("url", help="of Prometheus, such as http://127.0.0.1:9090")
+    parser.add_argument("file", type=Path, help="the page to write")
+    parser.add_argument("--minutes", type=float, default=15, help="how much time to show")
+    told = parser.parse_args()
+    prometheus = Prometheus(told.url)
+    try:
+        window = recent(told.minutes * 60, time.time())
+        told.file.write_text(page(prometheus, everything(prometheus), window))
+    finally:
+        prometheus.close()
+
+
+if __name__ == "__main__":
+    main()
