@@ -43,7 +43,11 @@ class Life:
     async def start(self) -> None:
         """Start everything. Raises a kopf error when the cluster is not prepared for us, or cannot be reached yet."""
         async with AsyncExitStack() as stack:
-            client, driver = await stack.enter_async_context(self._operating())
+            try:
+                operating = self._operating()
+            except ValueError as error:  # settings or a kubeconfig that cannot be used: said in words, without a trace
+                raise kopf.PermanentError(str(error)) from None
+            client, driver = await stack.enter_async_context(operating)
             await _check_definitions(client)
             self._stack = stack.pop_all()
         self._driver = driver
