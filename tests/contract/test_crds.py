@@ -37,6 +37,7 @@ WANT_SELECTABLE = {
 }
 # Where a pod's own fields pass through unseen: nowhere but inside the pod template.
 WANT_OPAQUE = {
+    ".spec.template.metadata.ownerReferences[]",
     POD,
     f"{POD}.schedulingGates[]",
     f"{POD}.resources",

@@ -210,6 +210,14 @@ REFUSED = {
         pod(schedulingGates=[{"name": "wait"}]),
         "`schedulingGates` must be absent; use the `suspend` of the Task to hold it back",
     ),
+    "an owner beside the Task": Refused(
+        task(template={**TEMPLATE, "metadata": {"ownerReferences": [{"name": "other"}]}}),
+        "`ownerReferences` must be absent, as the Task owns its pods",
+    ),
+    "a finalizer": Refused(
+        task(template={**TEMPLATE, "metadata": {"finalizers": ["example.com/stay"]}}),
+        "`finalizers` must be absent, as the room of a pod is free only when it is gone",
+    ),
     "another scheduler": Refused(pod(schedulerName="default-scheduler"), "`schedulerName` must be absent or entresol"),
     "a runtime class": Refused(
         pod(runtimeClassName="gvisor"),
