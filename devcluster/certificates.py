@@ -83,7 +83,7 @@ class Authority:
     def server(self, file: str, addresses: Sequence[str] = ("127.0.0.1",)) -> KeyPair:
         """A serving certificate for loopback, the in-cluster names of the API server and *addresses*."""
         names: list[x509.GeneralName] = [x509.DNSName(name) for name in _SERVER_NAMES]
-        names += [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
+        names += [x509.IPAddress(ipaddress.ip_address(address)) for address in dict.fromkeys(addresses)]
         usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
         pair = self._pair(file)
         self._sign(pair, _name(file, ()), usages, x509.SubjectAlternativeName(names))

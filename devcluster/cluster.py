@@ -16,14 +16,14 @@ import shutil
 import sys
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import ClassVar, Self
 
 from devcluster import binaries, control_plane, kwok, spawn
 from devcluster.access import Access
 from devcluster.certificates import Authority
 from devcluster.component import Component
 from devcluster.control_plane import Site
-from devcluster.options import Options
+from devcluster.options import LOOPBACK, Options
 from devcluster.paths import new_run_directory
 from devcluster.ports import Ports
 
@@ -40,15 +40,18 @@ class Cluster(Access):
         options: see `Options`.
     """
 
+    PROGRAMS: ClassVar[tuple[str, ...]] = binaries.CONTROL_PLANE
+
     def __init__(self, name: str = "test", options: Options | None = None) -> None:
         self.options = Options() if options is None else options
-        self._programs = binaries.ensure()
+        self._programs = binaries.ensure(self.PROGRAMS)
         run = new_run_directory(name)
         self._janitor = spawn.start_janitor(run)
         self._ports = Ports()
         Authority.create(run / "pki")
         port = self._ports.claim()
-        super().__init__(name, run, f"https://127.0.0.1:{port}")
+        super().__init__(name, run, f"https://{self.options.address}:{port}")
+        self._site = self._new_site()
         self._components = {part.name: part for part in self._compose(port)}
 
     def __enter__(self) -> Self:
@@ -95,16 +98,23 @@ class Cluster(Access):
         if self._janitor.poll() is None:
             self._janitor.communicate(b"keep")
 
-    def _compose(self, port: int) -> list[Component]:
+    def _new_site(self) -> Site:
         site = Site(
             run=self.run,
             programs=self._programs,
             ca=self.ca,
-            serving=self._authority.server("serving"),
+            serving=self._authority.server(
+                "serving", (LOOPBACK, self.options.address, control_plane.KUBERNETES_SERVICE)
+            ),
+            kubelet_client=self._authority.client("kube-apiserver-kubelet-client", ["system:masters"]),
             token_key=self._authority.signing_key("service-accounts"),
             options=self.options,
         )
         site.logs.mkdir()
+        return site
+
+    def _compose(self, port: int) -> list[Component]:
+        site = self._site
         etcd_port = self._ports.claim()
         parts = [
             control_plane.etcd(site, etcd_port, self._ports.claim()),

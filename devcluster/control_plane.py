@@ -14,9 +14,12 @@ import urllib3
 from devcluster.api import Identity
 from devcluster.certificates import KeyPair
 from devcluster.component import Component
-from devcluster.options import Options
+from devcluster.options import LOOPBACK, Options
 
 _ETCD_QUOTA_BYTES = 8 * 1024**3
+_SERVICES = "10.96.0.0/16"
+KUBERNETES_SERVICE = "10.96.0.1"
+"""The address of the Service `kubernetes`: the first of all, by Kubernetes' own rule."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +30,7 @@ class Site:
     programs: dict[str, Path]
     ca: Path
     serving: KeyPair
+    kubelet_client: KeyPair
     token_key: Path
     options: Options
 
@@ -64,24 +68,29 @@ def apiserver(site: Site, port: int, etcd_port: int, admin: Identity) -> Compone
     command = [
         str(site.programs["kube-apiserver"]),
         f"--etcd-servers=http://127.0.0.1:{etcd_port}",
-        "--bind-address=127.0.0.1",
-        "--advertise-address=127.0.0.1",
+        f"--bind-address={options.address}",
+        f"--advertise-address={options.address}",
         f"--secure-port={port}",
         f"--tls-cert-file={site.serving.certificate}",
         f"--tls-private-key-file={site.serving.key}",
         f"--client-ca-file={site.ca}",
+        f"--kubelet-client-certificate={site.kubelet_client.certificate}",
+        f"--kubelet-client-key={site.kubelet_client.key}",
+        f"--kubelet-certificate-authority={site.ca}",
+        "--kubelet-preferred-address-types=InternalIP",  # nobody resolves the name of a node
         "--service-account-issuer=https://kubernetes.default.svc",
         f"--service-account-key-file={site.token_key}",
         f"--service-account-signing-key-file={site.token_key}",
-        "--service-cluster-ip-range=10.96.0.0/16",
+        f"--service-cluster-ip-range={_SERVICES}",
         "--authorization-mode=Node,RBAC",
         "--enable-admission-plugins=NodeRestriction",
-        "--endpoint-reconciler-type=none",  # loopback is no valid endpoint
         "--allow-privileged=true",
         f"--default-not-ready-toleration-seconds={options.not_ready_toleration_seconds}",
         f"--default-unreachable-toleration-seconds={options.unreachable_toleration_seconds}",
         "--shutdown-delay-duration=0s",
     ]
+    if options.address == LOOPBACK:
+        command.append("--endpoint-reconciler-type=none")  # loopback is no valid endpoint
     if not options.controller_manager:
         # Nobody would take the taint off a new node or make a namespace's service account.
         command.append("--disable-admission-plugins=TaintNodesByCondition,ServiceAccount")

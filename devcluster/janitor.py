@@ -1,4 +1,4 @@
-"""Removes a directory when its owner is gone: `janitor.py DIRECTORY`, with a pipe as standard input.
+"""Removes directories when their owner is gone: `janitor.py DIRECTORY…`, with a pipe as standard input.
 
 The owner holds the other end. The word `keep` before the end of the pipe means that the owner has
 done its own cleaning; an end without it means that the owner died, by whatever cause.
@@ -15,13 +15,15 @@ _PATIENCE = 10.0
 
 def main() -> None:
     """Wait for the end of the pipe and clean up if need be."""
-    directory = sys.argv[1]
+    directories = sys.argv[1:]
     if sys.stdin.buffer.read().strip() == b"keep":
         return
     # The owner's programs die at the same moment; the last of them may still be writing.
     deadline = time.monotonic() + _PATIENCE
-    while os.path.exists(directory) and time.monotonic() < deadline:  # noqa: PTH110 (imports stay few: it starts in 10 ms)
-        shutil.rmtree(directory, ignore_errors=True)
+    while directories and time.monotonic() < deadline:
+        for directory in directories:
+            shutil.rmtree(directory, ignore_errors=True)  # a control group goes so too, once it is empty
+        directories = [each for each in directories if os.path.exists(each)]  # noqa: PTH110 (imports stay few: it starts in 10 ms)
         time.sleep(0.05)
 
 

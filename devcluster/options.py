@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+LOOPBACK = "127.0.0.1"
+
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -19,6 +21,8 @@ class Options:
         not_ready_toleration_seconds: how long a pod without a toleration of its own stays on a
             node that says it is not ready.
         unreachable_toleration_seconds: the same for a node that is silent.
+        address: of this machine, where the API server is. Pods can reach it, by the Service
+            `kubernetes`, unless it is on loopback.
         apiserver_flags: more flags for kube-apiserver; they come last, so they overrule.
         controller_manager_flags: the same for kube-controller-manager.
         scheduler_flags: the same for kube-scheduler.
@@ -30,6 +34,7 @@ class Options:
     node_grace_seconds: int = 40
     not_ready_toleration_seconds: int = 300
     unreachable_toleration_seconds: int = 300
+    address: str = LOOPBACK
     apiserver_flags: tuple[str, ...] = ()
     controller_manager_flags: tuple[str, ...] = ()
     scheduler_flags: tuple[str, ...] = ()

@@ -22,7 +22,7 @@ from devcluster.paths import SOURCES
 _Order = tuple[list[str], "IO[bytes]", dict[str, str], "Future[subprocess.Popen[bytes]]"]
 
 # Isolated and without site: a start costs 10 ms instead of 60.
-_PYTHON = [sys.executable, "-I", "-S"]
+PYTHON = (sys.executable, "-I", "-S")
 
 
 class _Spawner:
@@ -67,12 +67,12 @@ def start(command: Sequence[str], log: Path, environment: Mapping[str, str]) -> 
         if _spawner is None or _spawner.process != os.getpid():
             _spawner = _Spawner()
         spawner = _spawner
-    launcher = [*_PYTHON, str(SOURCES / "launch.py"), str(os.getpid()), *command]
+    launcher = [*PYTHON, str(SOURCES / "launch.py"), str(os.getpid()), *command]
     with log.open("ab") as out:
         return spawner.start(launcher, out, {"PATH": os.defpath, **environment})
 
 
-def start_janitor(directory: Path) -> subprocess.Popen[bytes]:
-    """Start what removes *directory* should this process die; write `keep` to it to call it off."""
-    command = [*_PYTHON, str(SOURCES / "janitor.py"), str(directory)]
+def start_janitor(*directories: Path) -> subprocess.Popen[bytes]:
+    """Start what removes *directories* should this process die; write `keep` to it to call it off."""
+    command = [*PYTHON, str(SOURCES / "janitor.py"), *map(str, directories)]
     return subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True, cwd="/")

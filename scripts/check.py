@@ -75,7 +75,7 @@ STAGES: tuple[Stage, ...] = (
     Stage("arch", _tool("pytest", "tests/architecture"), tests=True),
     Stage(
         "unit",
-        _tool("pytest", "-m", "not e2e", "--ignore=tests/architecture", "-n", "2", "--cov", "--cov-report="),
+        _tool("pytest", "-m", "not e2e and not node", "--ignore=tests/architecture", "-n", "2", "--cov", "--cov-report="),
         tests=True,
     ),
     Stage("coverage-core", _tool("coverage", "report", f"--include={','.join(CORE)}", "--fail-under=100")),
