@@ -166,7 +166,14 @@ async def run(told: Settings) -> None:
     async def release(**_: object) -> None:
         stop.set()  # kopf waits on it in a task of its own, and at the end for five seconds for that task
 
-    await kopf.operator(registry=registry, standalone=True, clusterwide=True, stop_flag=stop)
+    # A name for peers we do not have; left to itself kopf would ask DNS for that of this machine, and wait.
+    await kopf.operator(
+        registry=registry,
+        standalone=True,
+        clusterwide=True,
+        stop_flag=stop,
+        identity="entresol",  # type: ignore[arg-type]  # of a type that kopf keeps to itself
+    )
 
 
 def main(told: Settings) -> int:
