@@ -58,8 +58,10 @@ def _role(role: RoleStatus) -> Json:
         "held": _amounts(role.held),
         "wanted": _amounts(role.wanted),
         "waiting": role.waiting,
+        "placeable": role.placeable,
         "frameworks": role.frameworks,
         "guaranteeFits": role.guarantee_fits,
+        "guaranteeUnmet": role.guarantee_unmet,
         "oldestWaitSeconds": role.oldest_wait,
     }
 

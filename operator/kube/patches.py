@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from entresol.engine.status import FrameworkStatus, RoleStatus, TaskStatus
 from entresol.kube import wire_kinds, wire_pod
+from entresol.kube.accounts import ledger_of, outdated
 from entresol.kube.conditions import FALSE, TRUE, clipped, condition, renewed, timed
 from entresol.kube.names import split_name
 from entresol.kube.quantity import format_quantity
@@ -86,8 +87,14 @@ def framework_patch(status: FrameworkStatus, observed: wire_kinds.Framework, at:
     return _patch(before, wanted)
 
 
-def role_patch(status: RoleStatus, observed: wire_kinds.FrameworkRole, at: float) -> bytes | None:
-    """The patch of a FrameworkRole's status."""
+def role_patch(
+    status: RoleStatus, observed: wire_kinds.FrameworkRole, at: float, *, last: bool = False
+) -> bytes | None:
+    """The patch of a FrameworkRole's status.
+
+    Its ledger grows all the time: it rides along with other news, is written alone only when that has not happened for
+    a while, and with the `last` words of an operator that ends.
+    """
     generation, before = observed.metadata.generation, observed.status
     ready = condition(_READY, TRUE, "Accepted", "The role takes part in the division of the cluster.", generation)
     if status.guarantee_fits:
@@ -102,6 +109,7 @@ def role_patch(status: RoleStatus, observed: wire_kinds.FrameworkRole, at: float
             "The guarantees of all roles together are more than the cluster has; they are served in the order of shares.",
             generation,
         )
+    ledger = before.ledger if status.account is None else ledger_of(status.account)
     wanted = wire_kinds.RoleStatus(
         observed_generation=generation,
         allocated=_quantities(status.held),
@@ -110,9 +118,13 @@ def role_patch(status: RoleStatus, observed: wire_kinds.FrameworkRole, at: float
         entitlement=_share(status.entitlement),
         floor=_share(status.floor),
         pending_tasks=status.waiting,
+        placeable_tasks=status.placeable,
         frameworks=status.frameworks,
+        ledger=ledger,
         conditions=renewed(before.conditions, (ready, placeable), (_READY, _PLACEABLE), at),
     )
+    if not (last or outdated(before.ledger, ledger)) and replace(wanted, ledger=before.ledger) == before:
+        return None
     return _patch(before, wanted)
 
 

@@ -39,8 +39,19 @@ class RoleSpec(Wire, frozen=True):
     namespaces: RoleNamespaces = RoleNamespaces()
 
 
+class RoleLedger(Wire, frozen=True):
+    """A role's account, in share-seconds as decimal text; read back when another operator takes over."""
+
+    since: str = ""
+    as_of: str = ""
+    entitled_share_seconds: str = ""
+    held_share_seconds: str = ""
+    deficit_share_seconds: str = ""
+    leaderless_seconds: str = ""
+
+
 class RoleStatus(Wire, frozen=True):
-    """What is published of a role: read back only to be compared with what should be, so nothing can be minted here.
+    """What is published of a role: read back to be compared with what should be, so no share can be minted here.
 
     Counts are None when absent, so that a zero is written.
     """
@@ -52,7 +63,9 @@ class RoleStatus(Wire, frozen=True):
     entitlement: str = ""
     floor: str = ""
     pending_tasks: int | None = None
+    placeable_tasks: int | None = None
     frameworks: int | None = None
+    ledger: RoleLedger | None = None
     conditions: tuple[Condition, ...] = ()
 
 

@@ -28,7 +28,7 @@ from entresol.engine.effects import (
 from entresol.engine.machine import Engine
 from entresol.engine.status import Summary
 from entresol.kube.announcements import NO_NAMESPACE, Notice, Subject
-from entresol.metrics import Picture
+from entresol.gauges import Picture
 from entresol.model.resources import Resources
 from entresol.runtime.dispatch import Dispatcher
 from entresol.runtime.executor import Executor

@@ -12,6 +12,7 @@ from typing import Any, Generic, TypeVar
 from entresol.engine import events
 from entresol.engine.events import Event
 from entresol.kube import resources
+from entresol.kube.accounts import saved_of
 from entresol.kube.bodies import Malformed, agent_of, framework_of, namespace_of, role_of
 from entresol.kube.bodies_pod import foreign_pod_of, pod_of
 from entresol.kube.bodies_task import task_of
@@ -154,7 +155,7 @@ def early_kinds(priorities: Priorities, scope: Scope) -> tuple[Kind[Any], ...]:
             name="frameworkroles",
             selection=resources.ALL_FRAMEWORK_ROLES,
             wire=FrameworkRole,
-            observed=lambda record: _event(events.RoleObserved, role_of(record)),
+            observed=_role_observed,
             gone=lambda record: events.RoleGone(RoleId(name_of(record))),
             key=name_of,
         ),
@@ -207,6 +208,11 @@ def pod_kinds(scope: Scope, elsewhere: Elsewhere) -> tuple[Kind[Pod], Kind[Pod]]
             shed=shed_pod,
         ),
     )
+
+
+def _role_observed(record: FrameworkRole) -> Event | Malformed:
+    role = role_of(record)
+    return role if isinstance(role, Malformed) else events.RoleObserved(role, saved_of(record))
 
 
 def _left(record: Pod) -> Event:

@@ -77,15 +77,19 @@ class Pages:
         self._books = books
         self._shelf = shelf
 
-    def render(self, name: Name, at: float) -> Page | None:
-        """What is to be written about an object now."""
+    def render(self, name: Name, at: float, *, last: bool = False) -> Page | None:
+        """What is to be written about an object now; `last` when nothing will be written after it."""
         match name.sort:
             case Sort.TASK:
                 return self._of_task(TaskId(name.id), at)
             case Sort.FRAMEWORK:
                 return self._of_framework(FrameworkId(name.id), at)
             case Sort.ROLE:
-                return self._of_role(RoleId(name.id), at)
+                return self._of_role(RoleId(name.id), at, last=last)
+
+    def roles(self) -> list[Name]:
+        """Every role that has an object."""
+        return [Name(Sort.ROLE, record.metadata.name) for record in self._shelf.roles]
 
     def state_of(self, task: TaskId) -> str | None:
         """The state that a task's object should show; None when there is nothing to show."""
@@ -141,10 +145,10 @@ class Pages:
             learn=lambda body: self._shelf.frameworks.learn(_framework.decode(body)),
         )
 
-    def _of_role(self, role: RoleId, at: float) -> Page | None:
+    def _of_role(self, role: RoleId, at: float, *, last: bool) -> Page | None:
         record = self._shelf.roles.get(role)
         status = self._books.role(role, at) if record is not None else None
-        patch = role_patch(status, record, at) if record is not None and status is not None else None
+        patch = role_patch(status, record, at, last=last) if record is not None and status is not None else None
         if record is None or patch is None:
             return None
         key = "", record.metadata.name

@@ -89,8 +89,7 @@ class Publisher:
     async def record(self, task: TaskId) -> Refused | None:
         """Write a task's status now, and return when it is in the cluster, or why it never will be."""
         name = Name(Sort.TASK, task)
-        while not self._agenda.take(name):
-            await self._released.setdefault(name, asyncio.Event()).wait()
+        await self._take(name)
         try:
             backoff = Backoff(self._press.pace)
             while True:
@@ -104,6 +103,17 @@ class Publisher:
             return None
         return refusal_of(outcome, missing=Refusal.GONE)
 
+    async def farewell(self, seconds: float) -> None:
+        """Write every role's account as it stands, within so many seconds: the next operator goes on from there."""
+        words = [self._last_words(name) for name in self._press.pages.roles()]
+        try:
+            async with asyncio.timeout(seconds):
+                for failure in await asyncio.gather(*words, return_exceptions=True):
+                    if isinstance(failure, Exception):
+                        _log.error("a role's ledger cannot be written", exc_info=failure)
+        except TimeoutError:
+            _log.warning("not every role's ledger could be written in %.0f s", seconds)
+
     async def run(self) -> NoReturn:
         """Write what is due until cancelled."""
         free = asyncio.Semaphore(self._press.writers)
@@ -112,6 +122,17 @@ class Publisher:
                 await free.acquire()
                 name = await self._next()
                 group.create_task(self._serve(name, free), name=f"status of {name.sort.value} {name.id}")
+
+    async def _take(self, name: Name) -> None:
+        while not self._agenda.take(name):
+            await self._released.setdefault(name, asyncio.Event()).wait()
+
+    async def _last_words(self, name: Name) -> None:
+        await self._take(name)
+        try:
+            await self._write(name, last=True)
+        finally:
+            self._release(name)
 
     def _mark_state(self, task: TaskId) -> None:
         name, state = Name(Sort.TASK, task), self._press.pages.state_of(task)
@@ -162,12 +183,12 @@ class Publisher:
             # The engine answers from books that may be so old, hence from before the change: ask once more.
             self._agenda.later(name, began + FIGURES_SECONDS)
 
-    async def _write(self, name: Name) -> Outcome | None:
+    async def _write(self, name: Name, *, last: bool = False) -> Outcome | None:
         """Render and send; None when there was nothing to write."""
         press, kind = self._press, name.sort.value
         outcome: Outcome | None = None
         for _ in range(_REREADS):
-            page = press.pages.render(name, press.now())
+            page = press.pages.render(name, press.now(), last=last)
             if page is None:
                 press.metrics.add(metrics.STATUS_SPARED, kind)
                 return None

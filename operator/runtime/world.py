@@ -25,7 +25,7 @@ from entresol.kube.reflector import Reflector
 from entresol.kube.scope import EVERYTHING, Scope
 from entresol.kube.wire_kinds import Framework, FrameworkRole, Task
 from entresol.kube.wire_pod import Pod
-from entresol.metrics import Stream
+from entresol.gauges import Stream
 from entresol.model.identifiers import PodId
 from entresol.runtime.clock import Clock
 from entresol.runtime.kinds import Elsewhere, Kind, Priorities, early_kinds, pod_kinds

@@ -182,7 +182,7 @@ def test_names_of_fields_say_their_unit(kind: str) -> None:
         name = re.split(r"[.\[{]", path.rstrip("]}"))[-1]
         assert re.fullmatch(r"([a-z][A-Za-z]*)?", name), path
         if schema.get("format") == "date-time":
-            assert name.endswith("Time") or name == "since", path
+            assert name.endswith("Time") or name in {"since", "asOf"}, path
         if re.search(r"(runtime|deadline|ttl|timeout|period)", name, re.IGNORECASE) and schema["type"] == "integer":
             assert re.search(r"Seconds", name), path
 

@@ -436,6 +436,7 @@ def test_the_status_of_a_role() -> None:
         "entitlement": "0.2500",
         "floor": "0.0000",
         "pendingTasks": 0,
+        "placeableTasks": 0,
         "frameworks": 1,
     }
     assert conditions({"conditions": said}) == {

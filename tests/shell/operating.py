@@ -11,7 +11,7 @@ from aiohttp import ClientSession
 from entresol.app import operating
 from entresol.engine.status import Summary
 from entresol.kube.connection import Connection
-from entresol.metrics import Picture
+from entresol.gauges import Picture
 from entresol.model.resources import Resources
 from entresol.runtime.driver import Driver
 from entresol.settings import Listen, Settings

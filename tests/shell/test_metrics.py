@@ -9,12 +9,14 @@ from pathlib import Path
 import pytest
 
 from devcluster import binaries
-from entresol import metrics
+from entresol import gauges
 from entresol.allocator.shares import Dominant
 from entresol.engine.effects import Announce, AttemptEnded
 from entresol.engine.events import Launched, LaunchRefused, PodsListed, Refusal, Synced, Ticked
 from entresol.engine.status import FrameworkStatus, RoleStatus, Summary
-from entresol.metrics import COUNTER, TABLE, Metrics, Picture, Stream, page
+from entresol.gauges import COUNTER, GAUGE, Picture, Row, Stream
+from entresol.metrics import TABLE, Metrics, page
+from entresol.model.accounts import Account
 from entresol.model.identifiers import AgentId, FrameworkId, PodId, RoleId, TaskId
 from entresol.model.resources import Resources
 from entresol.model.tasks import FAILED, FINISHED, Attempt
@@ -25,7 +27,7 @@ from tests.shell.operating import empty_picture
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ALLOWED_LABELS = {
-    "charged", "code", "event", "framework", "kind", "reason", "refusal", "resource", "role", "state", "unit", "verb",
+    "charged", "code", "event", "framework", "kind", "outcome", "reason", "refusal", "resource", "role", "state", "unit", "verb",
 }  # fmt: skip
 SOME = Resources.of({"cpu": 1500, "memory": 2**30, "pods": 3, "nvidia.com/gpu": 1})
 
@@ -33,7 +35,8 @@ SOME = Resources.of({"cpu": 1500, "memory": 2**30, "pods": 3, "nvidia.com/gpu": 
 def full_picture() -> Picture:
     role = RoleStatus(
         id=RoleId("team"), weight=2, held=SOME, wanted=SOME, share=Dominant("cpu", 0.25), entitlement=0.5, floor=0.5,
-        waiting=4, frameworks=1, oldest_wait=12.5,
+        waiting=4, frameworks=1, oldest_wait=12.5, placeable=3, guarantee_unmet=True,
+        account=Account(since=0.0, as_of=100.0, entitled=50.0, held=25.0, deficit=20.0),
     )  # fmt: skip
     framework = FrameworkStatus(
         id=FrameworkId("team/batch"), role=RoleId("team"), counts={"TASK_RUNNING": 3}, held=SOME,
@@ -41,10 +44,10 @@ def full_picture() -> Picture:
     )  # fmt: skip
     summary = Summary(
         roles=(role,), frameworks=(framework,), reasons={(FrameworkId("team/batch"), "NoRoomNow"): 4}, agents=2,
-        totals=SOME, offers=0, launches=1,
+        totals=SOME, offers=0, launches=1, leaderless=7.5,
     )  # fmt: skip
     stream = Stream(age=0.5, objects=3, lists=1, restarts=2, malformed=1)
-    return Picture(summary=summary, recovering=False, deeds=1, streams={"pods": stream})
+    return Picture(summary=summary, recovering=False, deeds=1, streams={"pods": stream}, drift={"pods": 2})
 
 
 def samples(some: Metrics) -> dict[str, float]:
@@ -53,7 +56,7 @@ def samples(some: Metrics) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
-def test_a_metric_follows_the_conventions(row: metrics.Row) -> None:
+def test_a_metric_follows_the_conventions(row: Row) -> None:
     assert row.name.startswith("entresol_")
     assert (row.name.endswith("_total")) is (row.kind == COUNTER)
     assert row.help.endswith(".")
@@ -71,12 +74,23 @@ def test_gauges_show_the_picture_in_base_units() -> None:
     assert shown['entresol_waiting_tasks{framework="team/batch",reason="NoRoomNow"}'] == 4
     assert shown['entresol_watch_restarts_total{kind="pods"}'] == 2
     assert shown["entresol_recovering"] == 0
+    assert shown['entresol_drift_objects{kind="pods"}'] == 2
+
+
+def test_the_fairness_ledger_is_shown_in_share_seconds() -> None:
+    shown = samples(Metrics(full_picture))
+    assert shown['entresol_role_placeable_tasks{role="team"}'] == 3
+    assert shown['entresol_role_guarantee_unmet{role="team"}'] == 1
+    assert shown['entresol_role_entitled_share_seconds_total{role="team"}'] == 50.0
+    assert shown['entresol_role_held_share_seconds_total{role="team"}'] == 25.0
+    assert shown['entresol_role_deficit_share_seconds_total{role="team"}'] == 20.0
+    assert shown["entresol_ledger_leaderless_seconds_total"] == 7.5
 
 
 def test_every_metric_of_the_table_is_exported() -> None:
     some = Metrics(full_picture)
     for row in TABLE:
-        if row.kind != metrics.GAUGE and row not in metrics.FROM_STREAMS:
+        if row.kind != GAUGE and row not in gauges.TABLE:
             labels = ["x"] * len(row.labels)
             some.add(row, *labels) if row.kind == COUNTER else some.observe(row, 0.5, *labels)
     text = some.render().decode()
