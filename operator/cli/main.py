@@ -19,6 +19,7 @@ from entresol.cli import render
 F = TypeVar("F", bound=Callable[..., Any])
 
 _PATIENCE_SECONDS = 5.0
+_VERDICTS = {True: "ok", False: "FAILED"}
 _CLEAR = "\x1b[H\x1b[2J"
 
 
@@ -64,6 +65,46 @@ def shares(address: str, *, watch: bool, every: float, output: str) -> None:
         if not watch:
             return
         time.sleep(every)
+
+
+def _namespaced(_: click.Context, parameter: click.Parameter, value: str) -> tuple[str, str]:
+    namespace, slash, name = value.partition("/")
+    if not (namespace and slash and name) or "/" in name:
+        raise click.BadParameter("must be NAMESPACE/NAME", param=parameter)
+    return namespace, name
+
+
+@main.command()
+@click.option("--kubeconfig", help="Kubeconfig file; in a pod its service account, otherwise kubectl's default.")
+@click.option("--context", help="Context of the kubeconfig.")
+@click.option("--lease", default="entresol-system/entresol", show_default=True, callback=_namespaced, help="The Lease.")
+@click.option("--service", default="entresol-system/entresol", show_default=True, callback=_namespaced, help="Service.")
+@click.option("--replicas", default=1, show_default=True, type=click.IntRange(1), help="How many must be ready.")
+@click.option("--run-task", is_flag=True, help="Also run a Task to its end, and delete it.")
+@click.option("--namespace", default="default", show_default=True, help="Namespace of that Task.")
+@click.option("--image", help="Image of that Task; COMMAND is what it runs.")
+@click.option("--role", default="", help="FrameworkRole whose share it uses; that of the namespace by default.")
+@click.option("--timeout", default=120.0, show_default=True, type=click.FloatRange(0), help="Seconds for each check.")
+@click.argument("command", nargs=-1)
+def doctor(*, kubeconfig: str | None, context: str | None, run_task: bool, **given: Any) -> None:
+    """See whether an installation works; the exit code tells."""
+    if run_task and not given["image"]:
+        raise click.UsageError("--run-task must come with --image")
+    try:
+        told = settings.from_process({"kubeconfig": kubeconfig, "context": context})
+        good = _examine(told, run_task=run_task, **given)
+    except ValueError as error:  # of settings, or of a connection that cannot be had
+        raise click.ClickException(str(error)) from None
+    sys.exit(0 if good else 1)
+
+
+def _examine(told: settings.Settings, *, run_task: bool, **given: Any) -> bool:
+    from entresol.app import connect  # noqa: PLC0415 - kopf takes a second to import
+    from entresol.cli import doctor as checks  # noqa: PLC0415 - and so does aiohttp
+
+    trial = checks.Trial(given["namespace"], given["image"], given["command"], given["role"]) if run_task else None
+    plan = checks.Plan(given["lease"], given["service"], given["replicas"], given["timeout"], trial)
+    return checks.run(connect(told), plan, lambda found: click.echo(f"{_VERDICTS[found.ok]:6} {found.text}"))
 
 
 def _state(address: str) -> Any:
