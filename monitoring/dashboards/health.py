@@ -26,7 +26,7 @@ _LEADERSHIP = Row(
             width=4,
             may_be_empty="a single replica without a lease",
         ),
-        Panel("Leader", "bool", "Which replica leads.", (Query(state("leader", *_POD), _EACH),),
+        Panel("Leader", "bool", "1 for the replica that leads, 0 for those that stand by.", (Query(state("leader", *_POD), _EACH),),
               width=12, ceiling=1, runbook="EntresolNoLeader"),
         Panel(
             "Lease taken and renewed",
@@ -204,9 +204,9 @@ _DEEDS = Row(
 _COST = Row(
     "What it costs",
     (
-        Panel("CPU", "short", "Cores, by replica.",
+        Panel("CPU", "short", "Cores used, by replica.",
               (Query(per_second("process_cpu_seconds_total", *_POD), _EACH),), width=8),
-        Panel("Memory", "bytes", "Resident, by replica.",
+        Panel("Memory", "bytes", "Resident memory, by replica.",
               (Query(worst("process_resident_memory_bytes", *_POD), _EACH),), width=8),
         Panel("Open files", "short", "Sockets among them, by replica.",
               (Query(worst("process_open_fds", *_POD), _EACH),), width=8),
