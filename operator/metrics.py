@@ -14,7 +14,14 @@ a task, a pod or an offer: those come and go by the thousand, and a series lives
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    generate_latest,
+)
 from prometheus_client.core import Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
@@ -98,6 +105,7 @@ class Metrics:
     def __init__(self, picture: Callable[[], Picture]) -> None:
         self._registry = CollectorRegistry()
         self._registry.register(_Gauges(picture))
+        ProcessCollector(registry=self._registry)  # CPU, memory and files, by the names that everybody's boards know
         self._children: dict[tuple[Row, tuple[str, ...]], Any] = {}  # found once; the library looks anew each time
         self._counters = {
             row: Counter(row.name, row.help, row.labels, registry=self._registry)
@@ -159,6 +167,8 @@ def page() -> str:
         "",
         "Served in Prometheus' text format at `/metrics`. Labels hold roles, frameworks, resources, reasons and the like,",
         "never the name of a task, a pod or an offer. `resource` comes with its `unit`: `core`, `byte` or `integer`.",
+        "Beside these stands what the metrics library tells of every process on Linux: `process_cpu_seconds_total`,",
+        "`process_resident_memory_bytes`, `process_open_fds` and the like.",
         "",
         "| metric | kind | labels | meaning |",
         "|---|---|---|---|",
