@@ -11,9 +11,11 @@ handlers in kopf's default registry; what kopf does then is the same.
 import asyncio
 import logging
 import platform
+import secrets
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from functools import cache, partial
 
 import kopf
@@ -22,6 +24,7 @@ from entresol import settings
 from entresol.allocator.allocate import allocate
 from entresol.allocator.memo import Cache
 from entresol.allocator.ordering import SHARES
+from entresol.api.access import Reviewer
 from entresol.api.server import serving
 from entresol.engine.machine import Engine
 from entresol.frameworks.orders import ORDERS
@@ -32,22 +35,27 @@ from entresol.kube.client import KubeClient
 from entresol.kube.connection import Connection
 from entresol.kube.pace import Pace
 from entresol.kube.scope import Scope
-from entresol.metrics import Metrics
+from entresol.kube.transport import Timeouts
+from entresol.metrics import WRITES_FENCED, Metrics
 from entresol.model.constraints import Expression, Operator
 from entresol.model.policy import Policy
 from entresol.runtime import journal
 from entresol.runtime.agenda import Agenda, Rates
+from entresol.runtime.audit import Audit, Holder, Terms
 from entresol.runtime.budget import TokenBucket
-from entresol.runtime.clock import Clock
+from entresol.runtime.clock import Clock, boot_seconds
 from entresol.runtime.courier import Courier
 from entresol.runtime.crash import crash_at, never
 from entresol.runtime.deletions import Deletions
 from entresol.runtime.dispatch import Dispatcher, Surroundings
 from entresol.runtime.driver import Driver, Router
 from entresol.runtime.executor import Executor
+from entresol.runtime.fence import Fence
 from entresol.runtime.hands import Hands
 from entresol.runtime.herald import Herald, Voice
 from entresol.runtime.launches import Desk, Launches
+from entresol.runtime.leadership import Alone, Elector, Leadership, Means
+from entresol.runtime.lookout import Terms
 from entresol.runtime.observe import Observer
 from entresol.runtime.pages import Pages
 from entresol.runtime.publisher import Press, Publisher
@@ -65,6 +73,9 @@ EVENT_BURST = 20
 CALM = 8
 """Other writes give way while more than this part, one in so many, of the connections for deeds is busy."""
 
+REVIEW_SECONDS = 5.0
+"""How long the API server may take to say who reads our pages."""
+
 TRICKLE = 40.0
 """Writes per second that come even so: states and figures that have given way for long, and news about waiting."""
 
@@ -76,8 +87,12 @@ async def operating(told: Settings, connection: Connection) -> AsyncIterator[tup
     """Build an operator, with its HTTP server already listening; its driver is still to be run."""
     async with AsyncExitStack() as stack:
         clock = Clock(monotonic=asyncio.get_running_loop().time)
-        client = await stack.enter_async_context(KubeClient(connection, connections=told.connections))
         metrics = Metrics(lambda: driver.picture())  # noqa: PLW0108 - asked when scraped, long after there is a driver
+        leadership, fence = await stack.enter_async_context(election(told, connection, metrics, clock))
+        unheard = None if fence is None else told.lease_seconds - told.lease_renew_seconds
+        client = await stack.enter_async_context(
+            KubeClient(connection, timeouts=Timeouts(unheard=unheard), connections=told.connections, fence=fence)
+        )
         crash = crash_at(told.crash_point.name, told.crash_point.visit) if told.crash_point else never
 
         def courier(slots: int) -> Courier:
@@ -87,7 +102,7 @@ async def operating(told: Settings, connection: Connection) -> AsyncIterator[tup
         engine = Engine(policy, unready_grace=told.unready_grace, offer_timeout=told.offer_timeout)
         decide = partial(allocate, policy=policy, cache=Cache())
         dispatcher = Dispatcher(engine, Surroundings(clock, decide, Observer(metrics), told.deeds_in_flight))
-        world = World(client, clock, dispatcher.dispatch, scope_of(told))
+        world = World(client, clock, dispatcher.dispatch, leadership, scope_of(told))
 
         writers = max(1, told.connections // 4)
         doers = max(1, told.connections - writers)
@@ -110,11 +125,69 @@ async def operating(told: Settings, connection: Connection) -> AsyncIterator[tup
         voice = Voice(client, courier(1), metrics, world.tasks, world.pods, clock.now, platform.node())
         herald = Herald(voice, TokenBucket(told.events, told.events * EVENT_BURST, clock.now), tide.calm)
 
-        driver = Driver(engine, dispatcher, world, Router(executor, publisher, herald, tide), clock.now)
-        address = await stack.enter_async_context(serving(driver, metrics, told.listen.host, told.listen.port))
+        audit = auditor(told, client, engine, world, metrics)
+        router = Router(executor, publisher, herald, tide, audit)
+        driver = Driver(engine, dispatcher, world, router, leadership, clock.now)
+        address = await stack.enter_async_context(server(told, connection, driver, metrics))
         if told.address_file is not None:
             told.address_file.write_text(f"{address}\n")
+        if isinstance(leadership, Elector):
+            leadership.advertised = told.advertise or address.removeprefix("http://")
         yield client, driver
+
+
+@asynccontextmanager
+async def election(
+    told: Settings, connection: Connection, metrics: Metrics, clock: Clock
+) -> AsyncIterator[tuple[Leadership, Fence | None]]:
+    """What decides whether this replica leads, and the fence that keeps it from writing when it does not."""
+    if told.lease is None:
+        yield Alone(), None
+        return
+    fence = Fence(boot_seconds, partial(metrics.add, WRITES_FENCED))
+    terms = Terms(
+        namespace=told.lease[0],
+        name=told.lease[1],
+        identity=connection.agent.partition("/")[2] or identity_of(told),
+        lease=told.lease_seconds,
+        renew=told.lease_renew_seconds,
+        retry=told.lease_retry_seconds,
+    )
+    async with KubeClient(connection, timeouts=Timeouts(connect=terms.call, deed=terms.call), connections=2) as client:
+        yield Elector(terms, Means(client, fence, metrics, boot_seconds, clock.now)), fence
+
+
+@asynccontextmanager
+async def server(told: Settings, connection: Connection, driver: Driver, metrics: Metrics) -> AsyncIterator[str]:
+    """The HTTP server, listening; its address."""
+    host, port = told.listen.host, told.listen.port
+    if not told.reviewed:
+        async with serving(driver, metrics, host, port) as address:
+            yield address
+        return
+    patience = Timeouts(connect=REVIEW_SECONDS, deed=REVIEW_SECONDS)
+    async with (
+        KubeClient(connection, timeouts=patience, connections=4) as client,
+        serving(driver, metrics, host, port, Reviewer(client, boot_seconds)) as address,
+    ):
+        yield address
+
+
+def auditor(told: Settings, client: KubeClient, engine: Engine, world: World, metrics: Metrics) -> Audit:
+    """Who compares from time to time what is held in memory with the cluster."""
+    holders = [
+        Holder(
+            name=feed.kind.name,
+            selection=feed.kind.selection,
+            wire=feed.kind.wire,
+            records=feed.reflector.records,
+            trouble=feed.trouble,
+            list_afresh=feed.list_afresh,
+        )
+        for feed in world.feeds()
+    ]
+    terms = Terms(told.audit_seconds, lambda: not engine.recovering)
+    return Audit(client, holders, engine.state, metrics, terms)
 
 
 def policy_of(told: Settings) -> Policy:
@@ -142,9 +215,17 @@ def connect(told: Settings) -> Connection:
 
     Raises ValueError, in words, when there is no usable one.
     """
-    if told.pod and told.kubeconfig is None:
-        return Connection.in_cluster(told.pod)
-    return Connection.from_kubeconfig(told.kubeconfig, told.context)
+    found = (
+        Connection.in_cluster(told.pod)
+        if told.pod and told.kubeconfig is None
+        else Connection.from_kubeconfig(told.kubeconfig, told.context)
+    )
+    return replace(found, agent=f"entresol/{identity_of(told)}")
+
+
+def identity_of(told: Settings) -> str:
+    """Who this process is, and no other one: a container that is started again in its pod is somebody else."""
+    return f"{told.identity or platform.node()}_{secrets.token_hex(3)}"
 
 
 def install(registry: kopf.OperatorRegistry, tell: Callable[[], Settings], stop: Callable[[], None]) -> None:

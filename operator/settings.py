@@ -20,6 +20,7 @@ from typing import Any
 PREFIX = "ENTRESOL_"
 
 ORDERINGS = ("FinalShare", "CurrentShare")
+ACCESS = ("Open", "Reviewed")
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FORMATS = ("text", "json")
 CRASH_POINTS = ("before-create", "after-create", "after-bind", "before-status")
@@ -33,6 +34,8 @@ _REQUIREMENT = re.compile(
     r"(?:\s*(?P<equal>==|=|!=)\s*(?P<value>[^\s=!(),]*)|\s+(?P<among>in|notin)\s*\((?P<values>[^()]*)\))?"
 )
 _NAMESPACE = re.compile(r"[a-z0-9](?:[-a-z0-9]{0,61}[a-z0-9])?")
+_LEASE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
+_IDENTITY = re.compile(r"[-A-Za-z0-9_.]{1,200}")
 _POD_VARIABLES = ("KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT")
 _MAX_PORT = 65535
 
@@ -51,6 +54,9 @@ class Listen:
 
     host: str
     port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +175,35 @@ def _listen(value: str) -> Listen:
     return Listen(host, int(port))
 
 
+def _advertise(value: str) -> str:
+    address = _listen(value)
+    if address.port == 0 or ipaddress.ip_address(address.host).is_unspecified:
+        raise ValueError(f"must be an address and a port that others can reach, such as 10.0.0.7:8080, not {value!r}")
+    return str(address)
+
+
+def _lease(value: str) -> tuple[str, str]:
+    namespace, slash, name = value.strip().partition("/")
+    if not (slash and _NAMESPACE.fullmatch(namespace) and _LEASE_NAME.fullmatch(name)):
+        raise ValueError(f"must be NAMESPACE/NAME, such as entresol-system/entresol, not {value!r}")
+    return namespace, name
+
+
+def _identity(value: str) -> str:
+    if not _IDENTITY.fullmatch(value.strip()):
+        raise ValueError(f"must be at most 200 letters, digits, dots, dashes and underscores, not {value!r}")
+    return value.strip()
+
+
+def _seconds(low: float, high: float) -> Callable[[str], float]:
+    def parse(value: str) -> float:
+        if not re.fullmatch(r"[0-9]{1,6}(\.[0-9]{1,6})?", value.strip(), re.ASCII) or not low <= float(value) <= high:
+            raise ValueError(f"must be a number of seconds from {low:g} to {high:g}, not {value!r}")
+        return float(value)
+
+    return parse
+
+
 def _crash_point(value: str) -> CrashPoint:
     name, _, visit = value.partition(":")
     if name not in CRASH_POINTS:
@@ -191,6 +226,27 @@ class Settings:
         _listen, Listen("127.0.0.1", 8080), "ADDRESS:PORT of health, metrics and state; port 0 takes a free one"
     )
     address_file: Path | None = _setting(_target, None, "file that the address of the HTTP server is written to")
+    advertise: str | None = _setting(
+        _advertise, None, "ADDRESS:PORT at which other replicas reach the HTTP server; where it listens by default"
+    )
+    access: str | None = _setting(
+        _one_of(*ACCESS),
+        None,
+        "Open, or Reviewed: who reads more than probes must be allowed to; by default Open on the loopback interface",
+    )
+    lease: tuple[str, str] | None = _setting(
+        _lease, None, "NAMESPACE/NAME of the Lease by which replicas agree on one leader; without it this one is alone"
+    )
+    lease_seconds: int = _setting(_whole(2, 3_600), 10, "seconds after which a leader without news is replaced")
+    lease_renew_seconds: float = _setting(
+        _seconds(1, 3_600), 6.0, "seconds after a renewal for which the leader may write; less than lease_seconds"
+    )
+    lease_retry_seconds: float = _setting(
+        _seconds(0.1, 600), 1.5, "seconds between two renewals; less than lease_renew_seconds"
+    )
+    identity: str | None = _setting(
+        _identity, None, "name of this replica in the Lease and in the audit log; host name and process by default"
+    )
     ordering: str = _setting(_one_of(*ORDERINGS), "FinalShare", "who is due: FinalShare, or CurrentShare as in Mesos")
     excluded_resources: frozenset[str] = _setting(
         _resources, frozenset(), "resources that count in nobody's share, with commas between them"
@@ -220,6 +276,9 @@ class Settings:
     )
     waiting_writes: int = _setting(_whole(1, 1_000), 20, "status writes per second about waiting, over all frameworks")
     events: int = _setting(_whole(0, 1_000), 10, "Events per second over a while; 0 writes none")
+    audit_seconds: int = _setting(
+        _whole(0, 86_400), 300, "seconds between two audits of what is held in memory; 0 for none"
+    )
     log_level: str = _setting(_one_of(*LOG_LEVELS), "info", "debug, info, warning or error")
     log_format: str = _setting(_one_of(*LOG_FORMATS), "text", "text or json")
     crash_point: CrashPoint | None = _setting(
@@ -237,8 +296,22 @@ class Settings:
             )
         if self.context is not None and self.kubeconfig is None and self.pod:
             problems.append("context must come with kubeconfig: a pod's service account knows no contexts")
+        if not self.lease_retry_seconds < self.lease_renew_seconds < self.lease_seconds:
+            problems.append(
+                "lease_retry_seconds must be less than lease_renew_seconds, and that less than lease_seconds: "
+                f"{self.lease_retry_seconds:g}, {self.lease_renew_seconds:g}, {self.lease_seconds}"
+            )
+        if self.lease is not None and self.advertise is None and ipaddress.ip_address(self.listen.host).is_unspecified:
+            problems.append(
+                f"advertise must come with lease when listen is {self.listen}: others must find this replica"
+            )
         if problems:
             raise SettingsError(problems)
+
+    @property
+    def reviewed(self) -> bool:
+        """Whether access to what the HTTP server shows is reviewed."""
+        return self.access == "Reviewed" if self.access else not ipaddress.ip_address(self.listen.host).is_loopback
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,8 +387,6 @@ def _source(name: str, environ: Mapping[str, str], given: Mapping[str, str | Non
 def _shown(default: Any) -> str:
     if default is None or default is MISSING:
         return ""
-    if isinstance(default, Listen):
-        return f"{default.host}:{default.port}"
     if isinstance(default, bool):
         return str(default).lower()
     return ",".join(sorted(default)) if isinstance(default, frozenset | tuple) else str(default)

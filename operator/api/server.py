@@ -1,18 +1,22 @@
 """The one HTTP server: probes, metrics, and the figures of the moment. It reads and never changes anything.
 
-By default it listens on the loopback interface only. What shows names and UIDs of everybody's objects (`/debug/…`) is
+By default it listens on the loopback interface only. Where it is open to others, who reads it is reviewed (`access.py`);
+what a replica that stands by cannot answer, the leader is asked for (`relay.py`). What shows names and UIDs of everybody's objects (`/debug/…`) is
 answered to this machine alone, whatever the server listens on.
 """
 
 import ipaddress
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import orjson
 from aiohttp import web
+from aiohttp.typedefs import Middleware
 
+from entresol.api.access import Reviewer, guard
+from entresol.api.relay import relaying
 from entresol.api.state import debug_state_of, state_of
 from entresol.metrics import CONTENT_TYPE, Metrics
 from entresol.runtime.driver import Driver
@@ -27,25 +31,39 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 @asynccontextmanager
-async def serving(driver: Driver, metrics: Metrics, host: str, port: int) -> AsyncIterator[str]:
+async def serving(
+    driver: Driver, metrics: Metrics, host: str, port: int, reviewer: Reviewer | None = None
+) -> AsyncIterator[str]:
     """Serve while the context lasts. Yields the address, `http://…`, with the port that was chosen for port 0.
 
-    Raises OSError when the address cannot be listened on.
+    Without a reviewer everybody may read everything. Raises OSError when the address cannot be listened on.
     """
-    runner = web.AppRunner(_application(driver, metrics), access_log=None, shutdown_timeout=1.0)
-    await runner.setup()
-    try:
+    guards = [guard(reviewer)] if reviewer is not None else []
+    async with relaying(driver, metrics) as relay, _listening(driver, metrics, (*guards, relay)) as runner:
         site = web.TCPSite(runner, host, port)
         await site.start()
         bound_host, bound_port = runner.addresses[0][:2]
         address = f"http://[{bound_host}]:{bound_port}" if ":" in bound_host else f"http://{bound_host}:{bound_port}"
         _log.info("health, metrics and state at %s", address)
         yield address
+
+
+@asynccontextmanager
+async def _listening(
+    driver: Driver, metrics: Metrics, middlewares: Sequence[Middleware]
+) -> AsyncIterator[web.AppRunner]:
+    # A handler whose client went away is cancelled: it may be passing on a stream that nobody reads any more.
+    runner = web.AppRunner(
+        _application(driver, metrics, middlewares), access_log=None, shutdown_timeout=1.0, handler_cancellation=True
+    )
+    await runner.setup()
+    try:
+        yield runner
     finally:
         await runner.cleanup()
 
 
-def _application(driver: Driver, metrics: Metrics) -> web.Application:
+def _application(driver: Driver, metrics: Metrics, middlewares: Sequence[Middleware]) -> web.Application:
     async def live(_: web.Request) -> web.Response:
         stale = driver.stale()
         said = [f"no sign of life from the watch on {kind} for {age:.0f} s" for kind, age in sorted(stale.items())]
@@ -70,7 +88,7 @@ def _application(driver: Driver, metrics: Metrics) -> web.Application:
             raise web.HTTPForbidden(text="this page must be asked for from the machine itself\n")
         return _json(debug_state_of(driver))
 
-    application = web.Application(client_max_size=_MAX_BODY)
+    application = web.Application(client_max_size=_MAX_BODY, middlewares=middlewares)
     application.add_routes(
         [
             web.get("/livez", live),

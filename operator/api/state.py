@@ -17,7 +17,7 @@ Json = dict[str, Any]
 def state_of(driver: Driver) -> Json:
     """The page `/state`."""
     picture = driver.picture()
-    summary: Summary = picture.summary
+    summary: Summary = picture.summary or driver.summary()
     return {
         "ready": driver.ready,
         "agents": summary.agents,

@@ -21,15 +21,15 @@ def register(registry: kopf.OperatorRegistry, connect: Callable[[], Connection])
     @kopf.on.login(registry=registry, id="login")
     async def login(**_: Any) -> kopf.AiohttpSession:
         connection = connect()
-        headers = dict(await connection.bearer.headers())
+        credentials = await connection.bearer.headers()
         session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=0, ssl=connection.tls or True),
-            headers=headers,
+            headers={"User-Agent": connection.agent, **credentials},
             proxy=connection.proxy,
         )
         # A token wears out; after this time kopf asks here again, and meets the one that replaced it.
         wearing_out = dt.datetime.fromtimestamp(Clock().now() + REREAD_SECONDS, dt.UTC)
-        expiration = wearing_out if "Authorization" in headers else None
+        expiration = wearing_out if "Authorization" in credentials else None
         return kopf.AiohttpSession(
             server=connection.base_url, aiohttp_session=session, expiration=expiration, default_namespace="default"
         )

@@ -6,7 +6,18 @@ before the server refuses it, and one that nobody uses is not asked for.
 
 from dataclasses import dataclass
 
-from entresol.kube.resources import EVENTS, FOLLOWED, FRAMEWORK_ROLES, FRAMEWORKS, PODS, TASKS, Resource
+from entresol.kube.resources import (
+    ACCESS_REVIEWS,
+    EVENTS,
+    FOLLOWED,
+    FRAMEWORK_ROLES,
+    FRAMEWORKS,
+    LEASES,
+    PODS,
+    TASKS,
+    TOKEN_REVIEWS,
+    Resource,
+)
 
 _METHODS = {"create": "POST", "get": "GET", "list": "GET", "watch": "GET", "delete": "DELETE", "patch": "PATCH"}
 
@@ -57,7 +68,27 @@ CALLS = (
     CREATE_EVENT,
     *(Call(verb, selection.resource) for selection in FOLLOWED for verb in ("list", "watch")),
 )
-"""All of them."""
+"""All that scheduling takes."""
+
+CREATE_LEASE = Call("create", LEASES)
+GET_LEASE = Call("get", LEASES)
+PATCH_LEASE = Call("patch", LEASES, media_type=MERGE_PATCH)
+WATCH_LEASE = Call("watch", LEASES)
+
+LEASE_CALLS = (CREATE_LEASE, GET_LEASE, PATCH_LEASE, WATCH_LEASE)
+"""All that an election takes, on the one Lease; only where several replicas share the work."""
+
+CREATE_TOKEN_REVIEW = Call("create", TOKEN_REVIEWS)
+CREATE_ACCESS_REVIEW = Call("create", ACCESS_REVIEWS)
+
+REVIEW_CALLS = (CREATE_TOKEN_REVIEW, CREATE_ACCESS_REVIEW)
+"""All that it takes to know who reads our pages; only where access to them is reviewed."""
 
 RIGHTS = frozenset(call.right for call in CALLS)
 """What an access role must grant, and no more: (API group, resource, verb)."""
+
+LEASE_RIGHTS = frozenset(call.right for call in LEASE_CALLS)
+"""The same for the Lease's namespace. All but `create` can be held to the name of the Lease."""
+
+REVIEW_RIGHTS = frozenset(call.right for call in REVIEW_CALLS)
+"""The same for the whole cluster, where access is reviewed."""

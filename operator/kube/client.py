@@ -14,15 +14,25 @@ from entresol.kube.answers import Outcome
 from entresol.kube.connection import Connection
 from entresol.kube.deeds import delete_body
 from entresol.kube.resources import Resource, Selection
-from entresol.kube.transport import Request, Timeouts, Transport
+from entresol.kube.transport import Fence, Request, Timeouts, Transport
 
 
 class KubeClient:
     """The requests of one operator. Use as an asynchronous context manager, inside a running loop."""
 
-    def __init__(self, connection: Connection, *, timeouts: Timeouts | None = None, connections: int = 48) -> None:
-        """Send at most `connections` deeds at a time; further ones queue, and the wait counts as theirs."""
-        self._transport = Transport(connection, timeouts or Timeouts(), connections)
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        timeouts: Timeouts | None = None,
+        connections: int = 48,
+        fence: Fence | None = None,
+    ) -> None:
+        """Send at most `connections` deeds at a time; further ones queue, and the wait counts as theirs.
+
+        Without a `fence` whatever is asked for is sent.
+        """
+        self._transport = Transport(connection, timeouts or Timeouts(), connections, fence)
 
     async def __aenter__(self) -> Self:
         """Return the client; connections are made when they are needed."""
@@ -82,6 +92,26 @@ class KubeClient:
     async def create_event(self, namespace: str, body: bytes) -> Outcome:
         """Create an Event (events.k8s.io/v1)."""
         return await self._do(calls.CREATE_EVENT, namespace, body=body)
+
+    async def get_lease(self, namespace: str, name: str) -> Outcome:
+        """Read a Lease."""
+        return await self._do(calls.GET_LEASE, namespace, name)
+
+    async def create_lease(self, namespace: str, body: bytes) -> Outcome:
+        """Create a Lease; 409 means that there is one."""
+        return await self._do(calls.CREATE_LEASE, namespace, body=body)
+
+    async def patch_lease(self, namespace: str, name: str, patch: bytes) -> Outcome:
+        """Merge into a Lease; refused with 409 when the version in the patch is not the present one."""
+        return await self._do(calls.PATCH_LEASE, namespace, name, body=patch)
+
+    async def review_token(self, body: bytes) -> Outcome:
+        """Ask whose token this is."""
+        return await self._do(calls.CREATE_TOKEN_REVIEW, "", body=body)
+
+    async def review_access(self, body: bytes) -> Outcome:
+        """Ask whether somebody may do something."""
+        return await self._do(calls.CREATE_ACCESS_REVIEW, "", body=body)
 
     async def list_page(self, selection: Selection, *, limit: int, token: str = "") -> Outcome:
         """Read a page of a list of the newest state; `token` continues the list of the page before."""

@@ -69,13 +69,17 @@ class Bearer:
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """An API server and an identity. `base_url` has no slash at its end; `tls` is None for plain HTTP."""
+    """An API server and an identity. `base_url` has no slash at its end; `tls` is None for plain HTTP.
+
+    `agent` is what we call ourselves: it tells replicas of one service account apart in the server's audit log.
+    """
 
     base_url: str
     tls: ssl.SSLContext | None = None
     bearer: Bearer = field(default_factory=Bearer)
     server_name: str | None = None
     proxy: str | None = None
+    agent: str = "entresol"
 
     @classmethod
     def in_cluster(cls, environ: Mapping[str, str], folder: Path = SERVICE_ACCOUNT) -> Self:

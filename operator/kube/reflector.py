@@ -119,6 +119,10 @@ class Reflector(Generic[T]):
             if pause:
                 await self._pace.sleep(pause)
 
+    def start_over(self) -> None:
+        """List everything again when `run` is next called; it must not be running. What is held is compared with it."""
+        self._version = ""
+
     # --- an attempt ---
 
     async def _attempt(self) -> _End:

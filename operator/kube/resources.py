@@ -36,6 +36,9 @@ EVENTS = Resource("events.k8s.io", "v1", "events")
 TASKS = Resource(GROUP, VERSION, "tasks")
 FRAMEWORKS = Resource(GROUP, VERSION, "frameworks")
 FRAMEWORK_ROLES = Resource(GROUP, VERSION, "frameworkroles")
+LEASES = Resource("coordination.k8s.io", "v1", "leases")
+TOKEN_REVIEWS = Resource("authentication.k8s.io", "v1", "tokenreviews")
+ACCESS_REVIEWS = Resource("authorization.k8s.io", "v1", "subjectaccessreviews")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,15 +7,23 @@ have pools of their own, so that neither watches nor long lists keep a Binding w
 An answer of any status is an `Answer`, no answer is a `Lost`. No deed is repeated here, because only the caller
 knows whether it may be done twice; what may always be (GET, DELETE), aiohttp repeats once when a kept connection
 turns out to be broken. This module knows no kind and no verb.
+
+Where several replicas share the work, only one may write. A `Fence` is asked before every request that changes anything,
+at the last moment that Python has: when the request's turn on a connection has come and its bytes go to the kernel.
+What the kernel then cannot deliver it gives up after `Timeouts.unheard`, so that no write of ours arrives long after.
 """
 
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from typing import Protocol
 
 from aiohttp import (
+    AddrInfoType,
     ClientConnectorError,
     ClientError,
+    ClientRequest,
     ClientResponse,
     ClientSession,
     ClientTimeout,
@@ -24,6 +32,8 @@ from aiohttp import (
     SocketTimeoutError,
     TCPConnector,
 )
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.connector import Connection as Channel
 from yarl import URL
 
 from entresol.kube.answers import Answer, Lost, Outcome
@@ -35,7 +45,8 @@ _OK = 200
 _UNAUTHORIZED = 401
 _READ_BUFFER = 256 * 1024
 _IDLE_SECONDS = 30.0  # below any server's own limit, so that few requests meet a connection that is just closing
-_HEADERS = {"Accept": JSON, "Accept-Encoding": "identity", "User-Agent": "entresol"}
+_READING = frozenset(("GET", "HEAD"))
+_HEADERS = {"Accept": JSON, "Accept-Encoding": "identity"}
 """Identity, because the server compresses large lists, and inflating them would take the one core that we have."""
 
 
@@ -44,13 +55,15 @@ class Timeouts:
     """Seconds after which a request is given up.
 
     `silence` bounds the pause between two pieces of a watch. The server sends a bookmark about every minute,
-    so a longer silence is a dead connection.
+    so a longer silence is a dead connection. `unheard` is how long the kernel tries to deliver bytes that nobody
+    acknowledges; None leaves that to the kernel, which tries for a quarter of an hour.
     """
 
     connect: float = 5.0
     deed: float = 20.0
     page: float = 60.0
     silence: float = 75.0
+    unheard: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +74,17 @@ class Request:
     target: str
     body: bytes | None = None
     media_type: str = JSON
+
+
+class Fence(Protocol):
+    """Who knows whether we may still change anything."""
+
+    def passes(self) -> bool:
+        """Whether a write may leave at this moment. One that may not is never sent."""
+
+
+class FencedError(ClientError):
+    """A request was not sent, because we may not change anything any more."""
 
 
 class StreamCutError(Exception):
@@ -74,15 +98,18 @@ class StreamSilentError(StreamCutError):
 class Transport:
     """Two pools of connections to one API server."""
 
-    def __init__(self, connection: Connection, timeouts: Timeouts, connections: int) -> None:
+    def __init__(
+        self, connection: Connection, timeouts: Timeouts, connections: int, fence: Fence | None = None
+    ) -> None:
         """Send at most `connections` deeds at a time; further ones queue, and the wait counts as theirs."""
         self._connection = connection
         connect = timeouts.connect
         self._deed = ClientTimeout(total=timeouts.deed, sock_connect=connect)
         self._page = ClientTimeout(total=timeouts.page, sock_connect=connect)
         self._stream = ClientTimeout(total=None, sock_connect=connect, sock_read=timeouts.silence)
-        self._deeds = _session(connection, connections)
-        self._streams = _session(connection, 0)
+        request = _fenced(fence) if fence is not None else ClientRequest
+        self._deeds = _session(connection, connections, timeouts.unheard, request)
+        self._streams = _session(connection, 0, None, request)
 
     async def close(self) -> None:
         """Close every connection; what is under way is lost."""
@@ -146,9 +173,56 @@ class Transport:
         return Answer(response.status, body, _seconds(response.headers.get("Retry-After", "")))
 
 
-def _session(connection: Connection, limit: int) -> ClientSession:
-    connector = TCPConnector(limit=limit, ssl=connection.tls or True, keepalive_timeout=_IDLE_SECONDS)
-    return ClientSession(connector=connector, cookie_jar=DummyCookieJar(), headers=_HEADERS, read_bufsize=_READ_BUFFER)
+def _session(connection: Connection, limit: int, unheard: float | None, request: type[ClientRequest]) -> ClientSession:
+    connector = TCPConnector(
+        limit=limit,
+        ssl=connection.tls or True,
+        keepalive_timeout=_IDLE_SECONDS,
+        socket_factory=None if unheard is None else _impatient(unheard),
+    )
+    headers = {**_HEADERS, "User-Agent": connection.agent}
+    return ClientSession(
+        connector=connector,
+        request_class=request,
+        cookie_jar=DummyCookieJar(),
+        headers=headers,
+        read_bufsize=_READ_BUFFER,
+    )
+
+
+def _fenced(fence: Fence) -> type[ClientRequest]:
+    """Requests that ask the fence when they have a connection, and again where head and body go out in one piece."""
+    refused = FencedError("this replica may not write")
+
+    class FencedRequest(ClientRequest):
+        async def send(self, conn: Channel) -> ClientResponse:
+            if self.method in _READING or fence.passes():
+                return await super().send(conn)
+            raise refused
+
+        async def write_bytes(
+            self, writer: AbstractStreamWriter, conn: Channel, content_length: int | None = None
+        ) -> None:
+            if self.method in _READING or fence.passes():
+                return await super().write_bytes(writer, conn, content_length)
+            if conn.protocol is not None:
+                conn.protocol.set_exception(refused)
+            return conn.close()
+
+    return FencedRequest
+
+
+def _impatient(seconds: float) -> Callable[[AddrInfoType], socket.socket]:
+    """Sockets whose kernel gives up on what nobody acknowledges, also after we are gone (tcp(7), TCP_USER_TIMEOUT)."""
+
+    def make(address: AddrInfoType) -> socket.socket:
+        family, kind, protocol, *_ = address
+        made = socket.socket(family, kind, protocol)
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(seconds * 1000))
+        return made
+
+    return make
 
 
 async def _pieces(response: ClientResponse) -> AsyncIterator[bytes]:
@@ -162,8 +236,9 @@ async def _pieces(response: ClientResponse) -> AsyncIterator[bytes]:
 
 
 def _lost(error: Exception) -> Lost:
-    """Only a failure to connect proves that nothing was sent."""
-    return Lost(_words(error), sent=not isinstance(error, ClientConnectorError | ConnectionTimeoutError))
+    """Only the fence, or a failure to connect, proves that nothing was sent."""
+    unsent = ClientConnectorError | ConnectionTimeoutError | FencedError
+    return Lost(_words(error), sent=not isinstance(error, unsent))
 
 
 def _words(error: Exception) -> str:

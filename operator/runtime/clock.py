@@ -9,6 +9,11 @@ import time
 from collections.abc import Callable
 
 
+def boot_seconds() -> float:
+    """Seconds since the machine started, those in which it slept included: what is promised to others ends by these."""
+    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+
+
 class Clock:
     """The one clock of an operator. Tests hand in their loop's virtual time as `monotonic`."""
 

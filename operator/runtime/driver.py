@@ -1,6 +1,7 @@
 """The live driver of the engine: its parts wired together, and their one life.
 
     world -> dispatcher -> engine -> dispatcher -> executor | publisher | herald -> cluster -> world
+                                                   leadership: whether any of it is told, and may write
 
 `run` ends when any part ends, because half an operator is worse than none: the process goes, and the next one rebuilds
 everything from the cluster.
@@ -27,12 +28,14 @@ from entresol.engine.effects import (
 )
 from entresol.engine.machine import Engine
 from entresol.engine.status import Summary
-from entresol.kube.announcements import NO_NAMESPACE, Notice, Subject
 from entresol.gauges import Picture
+from entresol.kube.announcements import NO_NAMESPACE, Notice, Subject
 from entresol.model.resources import Resources
+from entresol.runtime.audit import Audit
 from entresol.runtime.dispatch import Dispatcher
 from entresol.runtime.executor import Executor
 from entresol.runtime.herald import Herald
+from entresol.runtime.leadership import Leadership
 from entresol.runtime.publisher import Publisher
 from entresol.runtime.tide import Tide
 from entresol.runtime.world import World
@@ -44,17 +47,21 @@ little, and by default it would look through everything new for every 700 object
 STALE_SECONDS = 90.0
 """A watch without a sign of life for so long is dead: the server sends a bookmark about every minute."""
 
+FAREWELL_SECONDS = 3.0
+"""So long may the last statuses take when an operator is told to end."""
+
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Router:
-    """Hands each effect to the part that carries it out."""
+    """The parts that act. Hands each effect to the one that carries it out; the audit needs none."""
 
     executor: Executor
     publisher: Publisher
     herald: Herald
     tide: Tide
+    audit: Audit
 
     @property
     def busy(self) -> int:
@@ -92,11 +99,18 @@ class Driver:
     """One running operator."""
 
     def __init__(
-        self, engine: Engine, dispatcher: Dispatcher, world: World, router: Router, now: Callable[[], float]
+        self,
+        engine: Engine,
+        dispatcher: Dispatcher,
+        world: World,
+        router: Router,
+        leadership: Leadership,
+        now: Callable[[], float],
     ) -> None:
         self._engine = engine
         self._dispatcher = dispatcher
         self._router = router
+        self._leadership = leadership
         self._now = now
         self.world = world
         dispatcher.connect(router)
@@ -104,26 +118,45 @@ class Driver:
     async def run(self) -> NoReturn:
         """Run until cancelled. Raises, as an exception group, what ended any part of it."""
         gc.set_threshold(*RARE_COLLECTIONS)
+        told_to_end = False
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._dispatcher.run(), name="dispatcher")
                 group.create_task(self._router.publisher.run(), name="publisher")
                 group.create_task(self._router.herald.run(), name="herald")
                 group.create_task(self.world.run(), name="world")
+                group.create_task(self._leadership.run(self.world.whole), name="leadership")
+                group.create_task(self._router.audit.run(), name="audit")
                 group.create_task(self._settle_memory(), name="memory")
+        except asyncio.CancelledError:
+            told_to_end = True  # nothing is wrong, so what we know may still be written down
+            raise
         finally:
             await self._router.executor.close()
+            if told_to_end and not self._engine.recovering:
+                await self._router.publisher.farewell(FAREWELL_SECONDS)
+            await self._leadership.release()
         raise AssertionError("every part ended without an error")
 
     def tell(self, about: Subject, notice: Notice) -> None:
         """Write an Event about an object that is not a task, if that is allowed where the Event would be."""
-        if self.world.scope.serves(about.namespace or NO_NAMESPACE):
+        if self.leads and self.world.scope.serves(about.namespace or NO_NAMESPACE):
             self._router.herald.notice(about, notice)
 
     @property
     def ready(self) -> bool:
-        """Whether the whole cluster has been listed once."""
-        return self.world.whole.is_set() and not self._engine.recovering
+        """Whether the whole cluster has been listed once: then this replica can answer, and take over at any time."""
+        return self.world.whole.is_set()
+
+    @property
+    def leads(self) -> bool:
+        """Whether this replica decides and writes; once it does, it does so until it ends."""
+        return self._leadership.won.is_set()
+
+    @property
+    def leader(self) -> str | None:
+        """Where the leader is to be asked, as HOST:PORT, while it is another replica and known."""
+        return None if self.leads else self._leadership.address
 
     def stale(self) -> Mapping[str, float]:
         """The kinds whose watch is dead, with the seconds since its last sign of life."""
@@ -140,11 +173,13 @@ class Driver:
     def picture(self) -> Picture:
         """What the gauges of metrics show."""
         return Picture(
-            summary=self.summary(),
+            summary=self.summary() if self.leads else None,
             recovering=self._engine.recovering,
             deeds=self._router.busy,
             streams=self.world.streams(),
             unserved_pods=self.world.unserved_pods,
+            drift=self._router.audit.drift,
+            standing=self._leadership.standing(),
         )
 
     def rooms(self) -> Mapping[str, Room]:

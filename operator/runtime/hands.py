@@ -21,11 +21,13 @@ class Hands:
         self._waiting: deque[Work] = deque()
         self._workers: set[asyncio.Task[None]] = set()
         self._busy = 0
+        self._closed = False
 
     def do(self, work: Work) -> None:
-        """Have this done as soon as a hand is free, first come, first served."""
-        self._waiting.append(work)
-        self._hire()
+        """Have this done as soon as a hand is free, first come, first served; nothing more once it is closed."""
+        if not self._closed:
+            self._waiting.append(work)
+            self._hire()
 
     async def rest(self, seconds: float) -> None:
         """Sleep, called from within work, while another hand does something else."""
@@ -36,9 +38,12 @@ class Hands:
         finally:
             self._busy += 1
 
-    async def close(self) -> None:
-        """Drop what is under way and what waits."""
+    async def close(self, seconds: float = 0.0) -> None:
+        """Drop what waits, and what is under way unless it is done in so many seconds."""
+        self._closed = True
         self._waiting.clear()
+        if self._workers and seconds > 0:
+            await asyncio.wait(self._workers, timeout=seconds)
         for worker in self._workers:
             worker.cancel()
         await asyncio.gather(*self._workers, return_exceptions=True)

@@ -14,7 +14,7 @@ from entresol.allocator.shares import Dominant
 from entresol.engine.effects import Announce, AttemptEnded
 from entresol.engine.events import Launched, LaunchRefused, PodsListed, Refusal, Synced, Ticked
 from entresol.engine.status import FrameworkStatus, RoleStatus, Summary
-from entresol.gauges import COUNTER, GAUGE, Picture, Row, Stream
+from entresol.gauges import COUNTER, GAUGE, Picture, Row, Standing, Stream
 from entresol.metrics import TABLE, Metrics, page
 from entresol.model.accounts import Account
 from entresol.model.identifiers import AgentId, FrameworkId, PodId, RoleId, TaskId
@@ -27,7 +27,7 @@ from tests.shell.operating import empty_picture
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 ALLOWED_LABELS = {
-    "charged", "code", "event", "framework", "kind", "outcome", "reason", "refusal", "resource", "role", "state", "unit", "verb",
+    "charged", "code", "event", "framework", "kind", "outcome", "reason", "refusal", "resource", "role", "state", "unit", "verb", "version",
 }  # fmt: skip
 SOME = Resources.of({"cpu": 1500, "memory": 2**30, "pods": 3, "nvidia.com/gpu": 1})
 
@@ -47,7 +47,10 @@ def full_picture() -> Picture:
         totals=SOME, offers=0, launches=1, leaderless=7.5,
     )  # fmt: skip
     stream = Stream(age=0.5, objects=3, lists=1, restarts=2, malformed=1)
-    return Picture(summary=summary, recovering=False, deeds=1, streams={"pods": stream}, drift={"pods": 2})
+    leads = Standing(leads=True, age=1.5)
+    return Picture(
+        summary=summary, recovering=False, deeds=1, streams={"pods": stream}, drift={"pods": 2}, standing=leads
+    )
 
 
 def samples(some: Metrics) -> dict[str, float]:
@@ -85,6 +88,19 @@ def test_the_fairness_ledger_is_shown_in_share_seconds() -> None:
     assert shown['entresol_role_held_share_seconds_total{role="team"}'] == 25.0
     assert shown['entresol_role_deficit_share_seconds_total{role="team"}'] == 20.0
     assert shown["entresol_ledger_leaderless_seconds_total"] == 7.5
+
+
+def test_a_standby_shows_what_is_its_own_and_nothing_of_the_cluster() -> None:
+    stream = Stream(age=0.5, objects=3, lists=1, restarts=2, malformed=1)
+    standing = Standing(leads=False)
+    picture = Picture(summary=None, recovering=True, deeds=0, streams={"pods": stream}, standing=standing)
+    shown = samples(Metrics(lambda: picture))
+    assert shown["entresol_leader"] == 0
+    assert shown['entresol_watch_age_seconds{kind="pods"}'] == 0.5
+    own = {head.partition("{")[0] for head in shown if head.startswith("entresol_")}
+    assert "entresol_build_info" in own
+    assert not own & {"entresol_agents", "entresol_recovering", "entresol_lease_age_seconds", "entresol_deeds_under_way"}
+    assert not {name for name in own if name.startswith(("entresol_role_", "entresol_framework_", "entresol_cluster_"))}
 
 
 def test_every_metric_of_the_table_is_exported() -> None:
