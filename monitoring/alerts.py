@@ -25,7 +25,7 @@ class Holds:
 
     starved: str = "15m"
     unmet: str = "15m"
-    drift: str = "10m"
+    drift: str = "1m"
     stale: str = "1m"
     leaderless: str = "2m"
     failing: str = "10m"

@@ -21,6 +21,7 @@ from monitoring.promql import JOB, VARIABLES
 EVERYTHING = ".*"
 _COLUMN = 56  # pixels
 _POINTS = 240
+_LOW, _HIGH = 90, 220  # pixels of a chart
 
 _STYLE = """
 body { font: 13px "DejaVu Sans", Helvetica, Arial, sans-serif; color: #1f2733; background: #f3f5f8; margin: 20px; width: 1400px }
@@ -68,17 +69,24 @@ def _draw(
         SubElement(body, "h2").text = row.title
         grid = SubElement(body, "div", {"class": "row"})
         for line in row.lines:
-            low = all(panel.shape is Shape.STAT for panel in line)
+            high = _LOW if _is_low(line) else _HIGH
             for panel in line:
                 box = SubElement(grid, "div", {"class": "panel", "style": f"grid-column: span {panel.width}"})
                 SubElement(box, "h3", {"title": panel.description}).text = panel.title
                 drawn = list(series(panel, prometheus, choices, window))
-                frame = Frame(
-                    panel.width * _COLUMN, 90 if low else 220, window.start, window.end, panel.unit, panel.ceiling
-                )
+                frame = Frame(panel.width * _COLUMN, high, window.start, window.end, panel.unit, panel.ceiling)
                 box.append(chart(panel, frame, drawn))
                 if not panel.shape.instant:
                     _legend(box, drawn)
+
+
+def height() -> int:
+    """About how many pixels the page is high."""
+    pages = list(DASHBOARDS.values())
+    titles = 60 * len(pages) + 40 * sum(len(page.rows) for page in pages)
+    return titles + sum(
+        (_LOW if _is_low(line) else _HIGH) + 75 for page in pages for row in page.rows for line in row.lines
+    )
 
 
 def series(panel: Panel, prometheus: Prometheus, choices: Mapping[str, str], window: Window) -> Iterator[Line]:
@@ -97,6 +105,10 @@ def chart(panel: Panel, frame: Frame, drawn: list[Line]) -> Element:
         return charts.nothing(frame, f"Nothing: {panel.may_be_empty or 'no data'}.")
     draw = {Shape.LINES: charts.lines, Shape.STACK: charts.stack, Shape.BARS: charts.bars, Shape.STAT: charts.stat}
     return draw[panel.shape](frame, drawn)
+
+
+def _is_low(line: list[Panel]) -> bool:
+    return all(panel.shape is Shape.STAT for panel in line)
 
 
 def _legend(box: Element, drawn: list[Line]) -> None:

@@ -1,6 +1,6 @@
 """What an expression asks for, read from its syntax tree: metrics, labels, and the labels that its series keep."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,21 +25,23 @@ Node = Any
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """One selector: the metric, its matchers as (label, value), and the function that is called on its range, if any."""
+    """One selector.
+
+    Attributes:
+        labels: those it matches on.
+        text: itself, as it may be asked for alone.
+        function: the one that is called on its range, if any.
+    """
 
     metric: str
-    matchers: tuple[tuple[str, str], ...]
+    labels: tuple[str, ...]
+    text: str
     function: str = ""
 
-    @property
-    def text(self) -> str:
-        """Its series alone, to be asked for."""
-        return self.metric + "{" + ",".join(f'{label}=~"{value}"' for label, value in self.matchers) + "}"
 
-
-def parsed(expr: str) -> Node:
+def parsed(expr: str, choices: Mapping[str, str] = ANY) -> Node:
     """The tree; ValueError for what is no PromQL."""
-    return promql_parser.parse(substituted(expr, ANY))
+    return promql_parser.parse(substituted(expr, choices))
 
 
 def nodes(node: Node) -> Iterator[Node]:
@@ -56,18 +58,18 @@ def _children(node: Node) -> Iterator[Node]:
     yield from getattr(node, "args", ())
 
 
-def selectors(expr: str) -> list[Selector]:
+def selectors(expr: str, choices: Mapping[str, str] = ANY) -> list[Selector]:
     """Every selector of an expression."""
     found: list[Selector] = []
-    _collect(parsed(expr), "", found)
+    _collect(parsed(expr, choices), "", found)
     return found
 
 
 def _collect(node: Node, function: str, found: list[Selector]) -> None:
     match type(node).__name__:
         case "VectorSelector":
-            matchers = tuple((each.name, each.value) for each in node.matchers.matchers)
-            found.append(Selector(node.name, matchers, function))
+            labels = tuple(each.name for each in node.matchers.matchers)
+            found.append(Selector(node.name, labels, node.prettify(), function))
         case "Call":
             for child in node.args:
                 _collect(child, node.func.name, found)

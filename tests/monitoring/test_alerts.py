@@ -130,10 +130,13 @@ CASES = {
         60,
     ),
     # --- drift
-    "drift that stays": Case(
-        "EntresolDrift", {f'entresol_drift_objects{{kind="pods",{A}}}': "3x120"}, 11, ({**HERE, "kind": "pods"},)
+    "drift that an audit found": Case(
+        "EntresolDrift", {f'entresol_drift_objects{{kind="pods",{A}}}': "3x4 0x120"}, 3, ({**HERE, "kind": "pods"},)
     ),
-    "drift that one audit saw": Case("EntresolDrift", {f'entresol_drift_objects{{kind="pods",{A}}}': "3x4 0x120"}, 11),
+    "drift that the next audit does not find": Case(
+        "EntresolDrift", {f'entresol_drift_objects{{kind="pods",{A}}}': "3x4 0x120"}, 6
+    ),
+    "no drift": Case("EntresolDrift", {f'entresol_drift_objects{{kind="pods",{A}}}': "0x120"}, 60),
     # --- watches
     "a watch of a standby that is silent": Case(
         "EntresolWatchStale",

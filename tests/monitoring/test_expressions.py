@@ -33,9 +33,7 @@ def test_metrics_exist(where: str) -> None:
 @pytest.mark.parametrize("where", EXPRESSIONS)
 def test_labels_exist(where: str) -> None:
     found = selectors(EXPRESSIONS[where])
-    missing = {
-        (each.metric, label) for each in found for label, _ in each.matchers if label not in labels_of(each.metric)
-    }
+    missing = {(each.metric, label) for each in found for label in each.labels if label not in labels_of(each.metric)}
     assert missing == set()
     known = set().union(*(labels_of(each.metric) for each in found))
     assert named_labels(EXPRESSIONS[where]) <= known
@@ -74,7 +72,10 @@ def test_reading_labels(expr: str, want: set[str]) -> None:
 
 def test_reading_selectors() -> None:
     found = selectors('sum(rate(a_total{job="$job"}[$__rate_interval])) / on (x) max by (role) (b)')
-    assert found == [reading.Selector("a_total", (("job", "x"),), "rate"), reading.Selector("b", ())]
+    assert found == [
+        reading.Selector("a_total", ("job",), 'a_total{job="x"}', "rate"),
+        reading.Selector("b", (), "b"),
+    ]
     assert named_labels("sum by (y) (a) / on (x) max by (role) (b)") == {"x", "y", "role"}
     with pytest.raises(ValueError, match="unexpected character"):
         parsed("sum(a{)")
