@@ -23,7 +23,7 @@ from devcluster.progress import step
 
 CONTROL_PLANE = ("etcd", "kwok", "kubectl", "kube-apiserver", "kube-controller-manager", "kube-scheduler")
 NODE = ("kubelet", "kube-proxy", "coredns")
-CHART = ("helm", "helm-unittest")
+CHART = ("helm", "helm-unittest", "kube-score")
 
 
 class BuildError(DevclusterError):

@@ -91,6 +91,11 @@ MODULES = (
         pins="github.com/helm-unittest/helm-unittest",
         programs={"helm-unittest": "github.com/helm-unittest/helm-unittest/cmd/helm-unittest"},
     ),
+    Module(
+        name="kube-score",
+        pins="github.com/zegl/kube-score",
+        programs={"kube-score": "github.com/zegl/kube-score/cmd/kube-score"},
+    ),
     Module(name="kwok", pins="sigs.k8s.io/kwok", programs={"kwok": "sigs.k8s.io/kwok/cmd/kwok"}),
     Module(
         name="kubernetes",
