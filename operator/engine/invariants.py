@@ -5,14 +5,15 @@ that a failing property test says what broke. A limit may honestly be passed and
 a Node shrinks, somebody else binds a pod), so those two are judged where grants are made, not here.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 
-from entresol.engine.ledger import NOTHING, Holding
+from entresol.engine.ledger import Holding
 from entresol.engine.lives import key_of
 from entresol.engine.offers import key_of as offer_key
+from entresol.engine.recount import Recount
 from entresol.engine.state import Entry, State
-from entresol.model.identifiers import AgentId, FrameworkId, RoleId, TaskId, namespace_of
+from entresol.model.identifiers import FrameworkId, TaskId
 from entresol.model.resources import Resources
 from entresol.model.tasks import PENDING
 
@@ -20,7 +21,7 @@ from entresol.model.tasks import PENDING
 def violations(state: State) -> list[str]:
     """Everything that is wrong; empty when the books are in order."""
     return [
-        *_sums(state),
+        *_recount(state),
         *_denominator(state),
         *_tasks(state),
         *_census(state),
@@ -29,33 +30,10 @@ def violations(state: State) -> list[str]:
     ]
 
 
-def _sums(state: State) -> Iterator[str]:
-    roles: dict[RoleId, Resources] = {}
-    namespaces: dict[tuple[RoleId, str], Resources] = {}
-    frameworks: dict[FrameworkId, Resources] = {}
-    on_agents: dict[AgentId, list[Resources]] = {}
-    for _, holding in state.ledger.holdings():
-        parts = on_agents.setdefault(holding.agent, [NOTHING, NOTHING])
-        parts[holding.charge is None] += holding.amount
-        if holding.charge is not None:
-            role, framework = holding.charge.role, holding.charge.framework
-            roles[role] = roles.get(role, NOTHING) + holding.amount
-            frameworks[framework] = frameworks.get(framework, NOTHING) + holding.amount
-            pair = (role, namespace_of(framework))
-            namespaces[pair] = namespaces.get(pair, NOTHING) + holding.amount
-    if roles != dict(state.ledger.by_role()):
-        yield "the roles' sums differ from their holdings"
-    if frameworks != dict(state.ledger.by_framework()):
-        yield "the frameworks' sums differ from their holdings"
-    for role in roles:
-        if {name: held for (holder, name), held in namespaces.items() if holder == role} != state.ledger.namespaces(
-            role
-        ):
-            yield f"the namespaces' sums of role {role} differ from their holdings"
-    for agent, (ours, foreign) in on_agents.items():
-        usage = state.ledger.usage(agent)
-        if (usage.ours, usage.foreign) != (ours, foreign):
-            yield f"what is on agent {agent} differs from its holdings"
+def _recount(state: State) -> list[str]:
+    recount = Recount(state)
+    deque(recount.steps(), maxlen=0)
+    return recount.differences
 
 
 def _denominator(state: State) -> Iterator[str]:
