@@ -36,7 +36,7 @@ _UNWANTED = (
 )
 # Modules of the standard library that cannot be loaded without those, or are no use without a screen or a compiler.
 _MODULES = re.compile(
-    r"usr/lib/python3\.\d+/(lib-dynload/(readline|_curses\w*|_dbm|_gdbm|_sqlite3|nis)\."
+    r"usr/lib/python3\.\d+/(lib-dynload/(readline|_curses\w*|_dbm|_gdbm|_sqlite3|nis|_(ctypes_|xx)?test\w*|xxlimited\w*|ossaudiodev)\."
     r"|(curses|sqlite3|idlelib|lib2to3|tkinter|turtledemo|pydoc_data|ensurepip|test|config-[^/]*|sitecustomize\.py)(/|$)"
     r"|.*__pycache__)"
 )
