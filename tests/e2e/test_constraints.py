@@ -38,7 +38,7 @@ class Row:
     resources: Json = field(default_factory=lambda: requests_of("100m"))
 
 
-TOLERATES_ALL = {"tolerations": [{"operator": "Exists"}]}
+TOLERATES_CORDON = {"tolerations": [{"key": "node.kubernetes.io/unschedulable", "operator": "Exists"}]}
 ROWS: Mapping[str, Row] = {
     "nothing said": Row({"fast", "slow", "gpu"}),
     "node selector": Row({"fast"}, {"nodeSelector": {"disk": "ssd"}}),
@@ -60,7 +60,7 @@ ROWS: Mapping[str, Row] = {
     "a tolerated NoExecute taint": Row(
         {"evicting"}, {"tolerations": [{"key": "broken", "operator": "Exists"}], "nodeSelector": {"pool": "evicting"}}
     ),
-    "a tolerated cordon": Row({"cordoned"}, {**TOLERATES_ALL, "nodeSelector": {"pool": "cordoned"}}),
+    "a tolerated cordon": Row({"cordoned"}, {**TOLERATES_CORDON, "nodeSelector": {"pool": "cordoned"}}),
     "an extended resource": Row({"gpu"}, resources=requests_of("100m", **{GPU: "1"})),
 }
 NOWHERE: Mapping[str, Row] = {
