@@ -11,9 +11,7 @@ from heapq import heappop, heappush
 from typing import NamedTuple
 
 from entresol.allocator.snapshot import Queue
-from entresol.engine.ledger import NOTHING
 from entresol.model.identifiers import FrameworkId, TaskId
-from entresol.model.resources import Resources
 from entresol.model.work import TaskClass, Unit
 
 _FEW = 64
@@ -45,7 +43,6 @@ class Backlog:
     def __init__(self) -> None:
         self._lines: dict[FrameworkId, dict[TaskClass, _Line]] = {}
         self._places: dict[TaskId, Place] = {}
-        self._wanted: dict[FrameworkId, Resources] = {}
         # (since, task) per framework; entries of units that left are dropped when they come to the top.
         self._ages: dict[FrameworkId, list[tuple[float, TaskId]]] = {}
 
@@ -66,7 +63,6 @@ class Backlog:
         self._places[place.unit.task] = Place(place.framework, line.work, place.unit)
         insort(line.units, place.unit)
         line.frozen = None
-        self._wanted[place.framework] = self._wanted.get(place.framework, NOTHING) + place.work.demand
         self._age(place.framework, place.unit)
 
     def _age(self, framework: FrameworkId, unit: Unit) -> None:
@@ -87,11 +83,10 @@ class Backlog:
         line = lines[place.work]
         del line.units[bisect_left(line.units, place.unit)]
         line.frozen = None
-        self._wanted[place.framework] -= place.work.demand
         if not line.units:
             del lines[place.work]
         if not lines:
-            del self._lines[place.framework], self._wanted[place.framework], self._ages[place.framework]
+            del self._lines[place.framework], self._ages[place.framework]
         return True
 
     def place(self, task: TaskId) -> Place | None:
@@ -140,10 +135,6 @@ class Backlog:
         """The waiting units of one class."""
         line = self._lines.get(framework, {}).get(work)
         return tuple(line.units) if line else ()
-
-    def wanted(self, framework: FrameworkId) -> Resources:
-        """What all waiting units of a framework ask together."""
-        return self._wanted.get(framework, NOTHING)
 
     def oldest(self, framework: FrameworkId) -> float | None:
         """Since when a framework's oldest waiting unit waits."""

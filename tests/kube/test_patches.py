@@ -13,6 +13,7 @@ from entresol.engine.status import FrameworkStatus, RoleStatus, TaskStatus
 from entresol.kube.patches import framework_patch, merge_patch, role_patch, task_patch, waiting_pod_patch
 from entresol.kube.wire_kinds import Framework, FrameworkRole, Task
 from entresol.kube.wire_pod import Pod
+from entresol.model.accounts import Account, Rates
 from entresol.model.identifiers import AgentId, FrameworkId, PodId, RoleId, TaskId
 from entresol.model.reasons import Reason, Shortage, Waiting
 from entresol.model.resources import Resources
@@ -457,6 +458,30 @@ def test_the_same_figures_again_cost_nothing() -> None:
     role.take(role_patch(ROLE, role.observed, 100.0))
     assert framework_patch(FRAMEWORK, framework.observed, 200.0) is None
     assert role_patch(ROLE, role.observed, 200.0) is None
+
+
+def test_a_ledger_rides_along_and_is_written_alone_only_after_a_while() -> None:
+    server = Server(FrameworkRole)
+    opened = Account.opened(100.0)
+    server.take(role_patch(replace(ROLE, account=opened), server.observed, 100.0))
+    assert server.status["ledger"]["entitledShareSeconds"] == "0.000"
+
+    rates = Rates(0.5, 0.25)
+    soon, late = (replace(ROLE, account=opened.carried(rates, at)) for at in (110.0, 160.0))
+    assert role_patch(soon, server.observed, 110.0) is None
+    server.take(role_patch(replace(soon, waiting=7), server.observed, 110.0))
+    assert server.status["ledger"]["entitledShareSeconds"] == "5.000"
+    assert role_patch(replace(late, waiting=7), server.observed, 160.0) is None, "it was written fifty seconds ago"
+    server.take(role_patch(replace(late, waiting=7), server.observed, 160.0, last=True))
+    assert server.status["ledger"]["entitledShareSeconds"] == "30.000"
+
+
+def test_a_ledger_stays_while_nobody_knows_better() -> None:
+    server = Server(FrameworkRole)
+    server.take(role_patch(replace(ROLE, account=Account.opened(100.0)), server.observed, 100.0))
+    before = server.status["ledger"]
+    server.take(role_patch(replace(ROLE, waiting=7), server.observed, 200.0))
+    assert server.status["ledger"] == before
 
 
 # --- plain pods ----------------------------------------------------------------------------------
