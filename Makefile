@@ -15,8 +15,8 @@ SHELL   := bash
 
 BENCHES := cycle bind contended latency start churn fairness
 
-.PHONY: help demo test fmt lint types arch unit properties e2e bench verify docs lock binaries clean
-.PHONY: bench-check $(BENCHES:%=bench-%)
+.PHONY: help demo test chart fmt lint types arch unit properties e2e bench verify docs lock binaries clean
+.PHONY: test-node node-binaries bench-check chart-binaries $(BENCHES:%=bench-%)
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,8 +24,11 @@ help: ## this list
 demo: binaries ## a real control plane on this machine, shared by two frameworks; KEEP=1 leaves it running
 	@$(PY) -m devcluster.demo $(if $(filter-out 0,$(KEEP)),--keep)
 
-test: binaries ## every check; ends with `N passed, N failed, N skipped`
+test: chart-binaries ## every check; ends with `N passed, N failed, N skipped`
 	@$(CHECK)
+
+test-node: node-binaries ## tests on real nodes; needs root, skipped where they cannot be unless REQUIRE_NODE=1
+	@$(CHECK) sandbox node
 
 fmt: $(STAMP) ## format, and fix what can be fixed without thought
 	@$(PY) -m ruff format .
@@ -64,11 +67,20 @@ docs: $(STAMP) ## regenerate the generated pages
 verify: docs test ## regenerate, check, and demand a clean tree
 	@git diff --exit-code --stat
 
+chart: binaries ## package both charts into build/; DIGEST=sha256:… pins the image
+	@$(PY) -m scripts.package $(if $(DIGEST),--digest $(DIGEST))
+
 lock: ## resolve pyproject.toml afresh in an empty environment and pin what it gives
 	@PYTHON='$(PYTHON)' scripts/lock
 
 binaries: $(STAMP)
 	@$(PY) -m devcluster build
+
+chart-binaries: $(STAMP)
+	@$(PY) -m devcluster build --chart
+
+node-binaries: $(STAMP)
+	@$(PY) -m devcluster build --node
 
 $(STAMP): pyproject.toml requirements.lock scripts/setup
 	@PYTHON='$(PYTHON)' scripts/setup '$(VENV)'

@@ -22,11 +22,14 @@ def main() -> None:
 
 @main.command()
 @click.option("--promtool/--no-promtool", default=False, help="also fetch promtool (Debian only)")
+@click.option("--chart/--no-chart", default=False, help="also what checks a chart")
 @click.option("--node/--no-node", default=False, help="also what a real node and a chart need")
-def build(*, promtool: bool, node: bool) -> None:
-    """Build the programs that are not in the cache."""
-    wanted = binaries.CONTROL_PLANE + (binaries.NODE + binaries.CHART if node else ())
-    for program, path in binaries.ensure(wanted).items():
+def build(*, promtool: bool, chart: bool, node: bool) -> None:
+    """Build the programs that are not in the cache: the control plane, and Helm, which installs the operator's rights."""
+    wanted = (*binaries.CONTROL_PLANE, "helm")
+    wanted += binaries.CHART if chart or node else ()
+    wanted += binaries.NODE if node else ()
+    for program, path in binaries.ensure(dict.fromkeys(wanted)).items():
         print(f"{program:<24} {path}")
     if promtool:
         print(f"{'promtool':<24} {binaries.promtool()}")
