@@ -10,7 +10,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from entresol import metrics
-from entresol.kube.answers import Answer, Lost, Outcome, status_of
+from entresol.kube.answers import Answer, Outcome, status_of
 from entresol.metrics import Metrics
 from entresol.runtime.throttle import Throttle
 
@@ -30,18 +30,14 @@ Send = Callable[[], Awaitable[Outcome]]
 class Courier:
     """Requests of one purpose, which share a throttle."""
 
-    def __init__(self, throttle: Throttle, metrics_: Metrics, may_write: Callable[[], bool] = lambda: True) -> None:
-        """Ask `may_write` before every request: where two operators exist, only one of them may change anything."""
+    def __init__(self, throttle: Throttle, metrics_: Metrics) -> None:
         self._throttle = throttle
         self._metrics = metrics_
-        self._may_write = may_write
 
     async def send(self, verb: str, request: Send) -> Outcome:
         """Make a request when there is room for it. Never returns 429."""
         while True:
             async with self._throttle:
-                if not self._may_write():
-                    return Lost("this operator may not write", sent=False)
                 began = time.perf_counter()
                 outcome = await request()
                 seconds = time.perf_counter() - began

@@ -10,8 +10,8 @@ from aiohttp import ClientSession
 
 from entresol.app import operating
 from entresol.engine.status import Summary
-from entresol.kube.connection import Connection
 from entresol.gauges import Picture
+from entresol.kube.connection import Connection
 from entresol.model.resources import Resources
 from entresol.runtime.driver import Driver
 from entresol.settings import Listen, Settings
@@ -65,10 +65,10 @@ async def running(cluster: FakeCluster, tmp_path: Any, **told: Any) -> AsyncIter
         operator = Operator(cluster, driver, address.read_text().strip(), run, session)
         try:
             yield operator
-            assert not run.done(), run.exception()
+            assert not operator.run.done(), operator.run.exception()
         finally:
-            run.cancel()
-            await asyncio.gather(run, return_exceptions=True)
+            operator.run.cancel()
+            await asyncio.gather(operator.run, return_exceptions=True)
 
 
 @asynccontextmanager

@@ -7,21 +7,20 @@ import pytest
 
 from entresol.engine.effects import BindPod, DeleteTask
 from entresol.engine.events import Launched, LaunchRefused, Refusal
+from entresol.kube.client import KubeClient
+from entresol.kube.connection import Connection
 from entresol.kube.names import pod_name
 from entresol.kube.resources import PODS
 from entresol.kube.wire_kinds import Task
-from entresol.metrics import Metrics
 from entresol.model.identifiers import PodId, TaskId
 from entresol.model.resources import Resources
-from entresol.runtime.courier import Courier
 from entresol.runtime.deletions import Deletions
 from entresol.runtime.executor import Executor
+from entresol.runtime.fence import Fence
 from entresol.runtime.hands import Hands
 from entresol.runtime.launches import CALM_TRIES, Launches
 from entresol.runtime.refusals import Refused
-from entresol.runtime.throttle import Throttle
 from tests.shell.executing import CHARGE, LOST_AFTER, LOST_BEFORE, N1, Bench, create
-from tests.shell.operating import empty_picture
 from tests.support import objects
 from tests.support.decoded import decoded
 from tests.support.fake_faults import Fault, Refuse
@@ -286,11 +285,18 @@ async def test_an_error_of_ours_is_an_outcome_and_stops_nobody(bench: Bench, cap
 
 
 async def test_nothing_is_written_by_who_may_not(bench: Bench) -> None:
+    """A standby, or a leader whose time is over: the fence is in the client, and the deed ends as one that may pass."""
     task = await bench.make_task()
-    courier = Courier(Throttle(1, lambda: 0.0), Metrics(empty_picture), may_write=lambda: False)
-    desk = replace(bench.desk, courier=courier)
-    executor = Executor(Launches(desk), Deletions(desk), Hands(1), bench.outcomes.append)
-    executor.submit(create(task))
-    await until(lambda: executor.busy == 0)
-    assert bench.outcomes == [LaunchRefused(task, 1, Refusal.UNAVAILABLE, "this operator may not write")]
+    held_back: list[int] = []
+    fence = Fence(lambda: 0.0, lambda: held_back.append(1))
+    async with KubeClient(Connection(bench.cluster.url), fence=fence) as client:
+        desk = replace(bench.desk, client=client)
+        executor = Executor(Launches(desk), Deletions(desk), Hands(1), bench.outcomes.append)
+        executor.submit(create(task))
+        await until(lambda: executor.busy == 0)
+    (outcome,) = bench.outcomes
+    assert isinstance(outcome, LaunchRefused)
+    assert outcome.refusal is Refusal.UNAVAILABLE
+    assert "this replica may not write" in outcome.message
+    assert held_back
     assert bench.cluster.deeds == []

@@ -12,20 +12,23 @@ from aiohttp import web
 
 from entresol.kube.names import SCHEDULER
 from entresol.kube.resources import (
+    ACCESS_REVIEWS,
     ALL_FRAMEWORK_ROLES,
     ALL_FRAMEWORKS,
     ALL_TASKS,
     EVENTS,
     FRAMEWORK_ROLES,
     FRAMEWORKS,
+    LEASES,
     NAMESPACES,
     NODES,
     PODS,
     TASKS,
+    TOKEN_REVIEWS,
     Resource,
 )
 from tests.support.fake_apiserver import Collection, FakeApiServer, Object, _parse
-from tests.support.fake_faults import Fault, Refuse
+from tests.support.fake_faults import Cut, Ending, Fault, Refuse
 
 TIME = "2024-05-01T10:00:00Z"
 _PODS = PODS.path()
@@ -43,12 +46,15 @@ class FakeCluster(FakeApiServer):
         self._troubles: dict[str, deque[Fault | None]] = defaultdict(deque)
         self.hold = ""  # lists and watches with this field selector wait until `let_go`
         self._let_go = asyncio.Event()
+        self.lagging = False  # whether watches that are opened now never tell more than was there
+        self.tokens: dict[str, str] = {}  # whose each token is
+        self.readers: set[tuple[str, str]] = set()  # who may get which path
         self._ours, self._foreign = Collection(), Collection()
 
     # --- what a test does ---
 
     def trouble(self, deed: str, *faults: Fault | None) -> None:
-        """Let the next deeds of a kind (create, bind, get, delete, status, event) meet these faults; None is none."""
+        """Let the next deeds of a kind (create, bind, get, delete, status, event, look, hold, review) meet these faults; None is none."""
         self._troubles[deed].extend(faults)
 
     def let_go(self) -> None:
@@ -116,13 +122,17 @@ class FakeCluster(FakeApiServer):
         deed = _DEEDS.get(request.method) or ("bind" if subresource else "create")
         if path == EVENTS.path():
             deed = "event"
+        elif path in (TOKEN_REVIEWS.path(), ACCESS_REVIEWS.path()):
+            deed = "review"
+        elif path == LEASES.path():
+            deed = "look" if deed == "get" else "hold"
         self.deeds.append((deed, name))
         troubles = self._troubles[deed]
         return troubles.popleft() if troubles else None
 
     def _selected(self, request: web.Request) -> Collection:
         if request.path != _PODS:
-            return self._kinds[request.path]
+            return self._kinds[_parse(request.path)[0]]
         selector = request.query.get("fieldSelector", "")
         return self._ours if selector == f"spec.schedulerName={SCHEDULER}" else self._foreign
 
@@ -135,6 +145,11 @@ class FakeCluster(FakeApiServer):
             return web.json_response(found)
         return await super()._serve(request)
 
+    async def _watch(self, request: web.Request, cut: Cut) -> web.StreamResponse:
+        if self.lagging and "sendInitialEvents" in request.query:
+            cut = Cut(len(self._selected(request).objects) + 1, Ending.SILENCE)
+        return await super()._watch(request, cut)
+
     async def _tell(self, path: str, event: str, body: Object) -> None:
         if path == _PODS:
             ours = body.get("spec", {}).get("schedulerName") == SCHEDULER
@@ -144,6 +159,13 @@ class FakeCluster(FakeApiServer):
 
     async def _deed(self, request: web.Request, body: Any) -> web.Response:
         path, namespace, _, subresource = _parse(request.path)
+        if path == TOKEN_REVIEWS.path():
+            user = self.tokens.get(body["spec"]["token"])
+            status = {"authenticated": True, "user": {"username": user, "groups": ["g"]}} if user else {"error": "no"}
+            return web.json_response({**body, "status": status}, status=201)
+        if path == ACCESS_REVIEWS.path():
+            wanted = body["spec"]["user"], body["spec"]["nonResourceAttributes"]["path"]
+            return web.json_response({**body, "status": {"allowed": wanted in self.readers}}, status=201)
         if request.method == "POST" and not subresource:
             key = namespace, body["metadata"]["name"]
             if key in self._kinds[path].objects:
@@ -156,6 +178,8 @@ class FakeCluster(FakeApiServer):
             wanted = body.get("metadata", {}).get("resourceVersion", held["metadata"]["resourceVersion"])
             if wanted != held["metadata"]["resourceVersion"]:
                 return Refuse(409, "Conflict", "the object has been modified").response()
+            if path == LEASES.path():
+                return web.json_response(await self._replace(path, held, _merged(held, body)))
             status = _merged(held.get("status") or {}, body["status"])
             return web.json_response(await self._replace(path, held, {**held, "status": status}))
         if method == "POST" and not held["spec"].get("nodeName"):

@@ -1,0 +1,163 @@
+"""Who may read the pages: the API server's word, believed for a while."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+from pathlib import Path
+
+import pytest
+
+from entresol.api.access import BELIEVED, REFUSED, Reviewer
+from entresol.kube.client import KubeClient
+from entresol.kube.connection import Connection
+from entresol.kube.transport import Timeouts
+from entresol.settings import Listen, Settings
+from tests.shell.operating import Operator, ready
+from tests.support.fake_cluster import FakeCluster
+from tests.support.fake_faults import Drop, Refuse
+
+GOOD = {"Authorization": "Bearer sesame"}
+
+
+@pytest.fixture
+def knowing(cluster: FakeCluster) -> FakeCluster:
+    """A cluster that knows one token, of somebody who may read two pages."""
+    cluster.tokens["sesame"] = "ali"
+    cluster.readers |= {("ali", "/state"), ("ali", "/metrics")}
+    return cluster
+
+
+async def asked(operator: Operator, path: str, headers: dict[str, str]) -> tuple[int, str, dict[str, str]]:
+    async with operator.session.get(operator.url + path, headers=headers) as answer:
+        return answer.status, await answer.text(), dict(answer.headers)
+
+
+REQUESTS: dict[str, tuple[str, dict[str, str], int, str]] = {
+    "a probe needs no token": ("/livez", {}, 200, "ok"),
+    "nor the other one": ("/readyz", {"Authorization": "Bearer nonsense"}, 200, "ok"),
+    "who may reads": ("/state", GOOD, 200, '"ready":true'),
+    "a scraper too": ("/metrics", GOOD, 200, "entresol_leader 1.0"),
+    "the scheme's case does not matter": ("/state", {"Authorization": "bearer sesame"}, 200, "ready"),
+    "no token": ("/state", {}, 401, "must be asked for with a bearer token"),
+    "another scheme": ("/state", {"Authorization": "Basic c2VzYW1l"}, 401, "with a bearer token"),
+    "an empty token": ("/state", {"Authorization": "Bearer "}, 401, "with a bearer token"),
+    "a bad token": ("/state", {"Authorization": "Bearer open"}, 401, "the token must be one that the API server accepts"),
+    "a page that is not theirs": ("/debug/state", GOOD, 403, "ali must be allowed to get the nonResourceURL /debug/state"),
+    "a page that does not exist": ("/nothing", GOOD, 403, "nonResourceURL /nothing"),
+    "a longer path is another one": ("/metrics/", GOOD, 403, "nonResourceURL /metrics/"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "headers", "want_status", "want_words"), REQUESTS.values(), ids=REQUESTS)
+async def test_a_request_is_judged(
+    knowing: FakeCluster, tmp_path: Path, path: str, headers: dict[str, str], want_status: int, want_words: str
+) -> None:
+    async with ready(knowing, tmp_path, access="Reviewed") as operator:
+        status, words, answered = await asked(operator, path, headers)
+        assert (status, want_words in words) == (want_status, True), words
+        assert answered.get("WWW-Authenticate") == ("Bearer" if status == 401 else None)
+
+
+async def test_on_the_loopback_interface_everybody_reads(cluster: FakeCluster, tmp_path: Path) -> None:
+    async with ready(cluster, tmp_path) as operator:
+        assert (await asked(operator, "/state", {}))[0] == 200
+
+
+DEFAULTS = {
+    "loopback is open": (Settings(), False),
+    "IPv6 too": (Settings(listen=Listen("::1", 80)), False),
+    "everything else is reviewed": (Settings(listen=Listen("0.0.0.0", 80)), True),
+    "also one address": (Settings(listen=Listen("10.0.0.7", 80)), True),
+    "unless it is told to be open": (Settings(listen=Listen("::", 80), access="Open"), False),
+    "loopback can be reviewed": (Settings(access="Reviewed"), True),
+}
+
+
+@pytest.mark.parametrize(("settings", "want_reviewed"), DEFAULTS.values(), ids=DEFAULTS)
+def test_where_access_is_reviewed(settings: Settings, want_reviewed: bool) -> None:
+    assert settings.reviewed is want_reviewed
+
+
+# --- the memory ---
+
+
+class Time:
+    """A clock that is set by hand."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@asynccontextmanager
+async def reviewing(cluster: FakeCluster, time: Time) -> AsyncIterator[Reviewer]:
+    async with KubeClient(Connection(cluster.url), timeouts=Timeouts(deed=0.3)) as client:
+        yield Reviewer(client, time)
+
+
+async def test_an_answer_is_believed_for_a_minute(knowing: FakeCluster) -> None:
+    time = Time()
+    async with reviewing(knowing, time) as reviewer:
+        for time.now in (0.0, BELIEVED - 1):
+            assert await reviewer.judge("Bearer sesame", "/state") is None
+        assert knowing.count("review") == 2, "one question each, once"
+        knowing.readers.clear()
+        time.now = BELIEVED + 1
+        refusal = await reviewer.judge("Bearer sesame", "/state")
+        assert refusal is not None
+        assert refusal[0] is HTTPStatus.FORBIDDEN
+
+
+async def test_a_refusal_is_believed_for_some_seconds(knowing: FakeCluster) -> None:
+    time = Time()
+    knowing.readers.clear()
+    async with reviewing(knowing, time) as reviewer:
+        assert await reviewer.judge("Bearer sesame", "/state") is not None
+        knowing.readers.add(("ali", "/state"))
+        assert await reviewer.judge("Bearer sesame", "/state") is not None
+        time.now = REFUSED + 1
+        assert await reviewer.judge("Bearer sesame", "/state") is None
+
+
+TROUBLES = {
+    "no answer about the token": (Drop(),),
+    "an error about the token": (Refuse(500),),
+    "no right to ask whose it is": (Refuse(403),),
+    "an error about the right": (None, Refuse(500)),
+    "no right to ask what they may": (None, Refuse(403)),
+}
+
+
+@pytest.mark.parametrize("faults", TROUBLES.values(), ids=TROUBLES)
+async def test_when_nobody_can_be_asked_nobody_is_let_in_and_nothing_is_remembered(
+    knowing: FakeCluster, faults: tuple[Drop | Refuse | None, ...]
+) -> None:
+    knowing.trouble("review", *faults)
+    async with reviewing(knowing, Time()) as reviewer:
+        refusal = await reviewer.judge("Bearer sesame", "/state")
+        assert refusal is not None
+        assert refusal[0] is HTTPStatus.SERVICE_UNAVAILABLE
+        assert await reviewer.judge("Bearer sesame", "/state") is None
+
+
+async def test_a_flood_of_tokens_fills_no_memory(knowing: FakeCluster, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("entresol.api.access._REMEMBERED", 3)
+    async with reviewing(knowing, Time()) as reviewer:
+        assert await reviewer.judge("Bearer sesame", "/state") is None
+        await asyncio.gather(*(reviewer.judge(f"Bearer x{number}", "/state") for number in range(20)))
+        assert len(reviewer._known) == 3
+        assert {len(digest) for digest, _ in reviewer._known} == {32}, "no token is kept"
+
+
+async def test_the_question_is_about_the_user_and_the_path(knowing: FakeCluster) -> None:
+    async with reviewing(knowing, Time()) as reviewer:
+        await reviewer.judge("Bearer sesame", "/state")
+    token, access = (seen.body for seen in knowing.seen)
+    assert token["spec"] == {"token": "sesame"}
+    assert access["spec"] == {
+        "user": "ali", "uid": "", "groups": ["g"], "extra": {},
+        "nonResourceAttributes": {"path": "/state", "verb": "get"},
+    }  # fmt: skip
