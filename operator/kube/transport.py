@@ -173,7 +173,9 @@ class Transport:
         return Answer(response.status, body, _seconds(response.headers.get("Retry-After", "")))
 
 
-def _session(connection: Connection, limit: int, unheard: float | None, request: type[ClientRequest]) -> ClientSession:
+def _session(
+    connection: Connection, limit: int, unheard: float | None = None, request: type[ClientRequest] = ClientRequest
+) -> ClientSession:
     connector = TCPConnector(
         limit=limit,
         ssl=connection.tls or True,
