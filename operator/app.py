@@ -41,7 +41,7 @@ from entresol.model.constraints import Expression, Operator
 from entresol.model.policy import Policy
 from entresol.runtime import journal
 from entresol.runtime.agenda import Agenda, Rates
-from entresol.runtime.audit import Audit, Holder, Terms
+from entresol.runtime.audit import Audit, Holder, Routine
 from entresol.runtime.budget import TokenBucket
 from entresol.runtime.clock import Clock, boot_seconds
 from entresol.runtime.courier import Courier
@@ -186,8 +186,8 @@ def auditor(told: Settings, client: KubeClient, engine: Engine, world: World, me
         )
         for feed in world.feeds()
     ]
-    terms = Terms(told.audit_seconds, lambda: not engine.recovering)
-    return Audit(client, holders, engine.state, metrics, terms)
+    routine = Routine(told.audit_seconds, lambda: not engine.recovering)
+    return Audit(client, holders, engine.state, metrics, routine)
 
 
 def policy_of(told: Settings) -> Policy:
