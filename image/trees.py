@@ -17,7 +17,7 @@ from image.oci import ImageError
 def unpack(tar: tarfile.TarFile, root: Path, place: Callable[[str], str | None] = str) -> None:
     """Write *tar* below *root*; *place* gives the name that a member has there, or None to leave it out.
 
-    Directories appear with what lies in them, except that those of mode 1777 appear by themselves. Raises ImageError
+    What is there already is replaced, as layers do with those below them. Directories appear with what lies in them, except that those of mode 1777 appear by themselves. Raises ImageError
     for a name that leads out of *root*, and for devices.
     """
     for member in tar:
@@ -25,7 +25,7 @@ def unpack(tar: tarfile.TarFile, root: Path, place: Callable[[str], str | None] 
         if name is None or (member.isdir() and not _sticky(member)):
             continue
         target = root / name
-        if not target.resolve().is_relative_to(root.resolve()):
+        if not target.parent.resolve().is_relative_to(root.resolve()):
             raise ImageError(f"{name} must lie inside the tree")
         target.parent.mkdir(parents=True, exist_ok=True)
         _write(tar, member, target)
@@ -37,9 +37,11 @@ def _sticky(member: tarfile.TarInfo) -> bool:
 
 def _write(tar: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> None:
     if _sticky(member):
-        target.mkdir()
+        target.mkdir(exist_ok=True)
         target.chmod(0o1777)
-    elif member.issym():
+        return
+    target.unlink(missing_ok=True)
+    if member.issym():
         target.symlink_to(member.linkname)
     elif content := tar.extractfile(member):  # a hard link gives the content of its target
         with content, target.open("wb") as file:

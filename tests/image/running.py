@@ -13,7 +13,7 @@ class Root:
 
     def __init__(self, path: Path, archive: Archive) -> None:
         self.path = path
-        self._archive = archive
+        self.archive = archive
 
     @staticmethod
     def possible() -> bool:
@@ -22,7 +22,7 @@ class Root:
     def start(self, *command: str, **environment: str) -> subprocess.Popen[str]:
         """Start *command* with what it writes in a pipe."""
         return subprocess.Popen(
-            ["/usr/sbin/chroot", f"--userspec={self._archive.run['User']}", str(self.path), *command],
+            ["/usr/sbin/chroot", f"--userspec={self.archive.run['User']}", str(self.path), *command],
             env=self._environment(environment),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -41,4 +41,4 @@ class Root:
 
     def _environment(self, added: dict[str, str]) -> dict[str, str]:
         # `chroot` looks for the program on this path, inside.
-        return self._archive.environment | added
+        return self.archive.environment | added

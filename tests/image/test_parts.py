@@ -97,6 +97,16 @@ def test_a_device_is_refused(tmp_path: Path) -> None:
         unpack(tar, tmp_path)
 
 
+def test_a_layer_replaces_what_lies_below_it(tmp_path: Path) -> None:
+    """A link too, rather than what it leads to."""
+    with _tar(_entry("one"), _entry("two", tarfile.SYMTYPE, "/somewhere")) as tar:
+        unpack(tar, tmp_path)
+    with _tar(_entry("two"), _entry("one", tarfile.SYMTYPE, "two")) as tar:
+        unpack(tar, tmp_path)
+    assert (tmp_path / "one").readlink() == Path("two")
+    assert (tmp_path / "one").read_text() == "x"
+
+
 def test_a_hard_link_becomes_a_file(tmp_path: Path) -> None:
     with _tar(_entry("one"), _entry("two", tarfile.LNKTYPE, "one")) as tar:
         unpack(tar, tmp_path)
