@@ -6,25 +6,30 @@ tests. Test stages leave a JUnit report, from which the closing line is summed:
     N passed, N failed, N skipped
 
 A stage that fails without a failing test (a linter, a crash before the first test, nothing collected) counts as one
-failure, so that the closing line is never green when the exit code is not.
+failure, so that the closing line is never green when the exit code is not. A stage that this machine cannot run, and
+that may be left out, says so with the exit code 77 and counts as one skipped.
+
+With `CHECK_TOTAL=FILE` in the environment the closing line also counts what earlier runs with the same FILE counted.
 """
 
 import argparse
+import dataclasses
+import json
 import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTHING_COLLECTED = 5  # pytest's exit code
+NOT_HERE = 77  # the sandbox's, on a machine that cannot run real nodes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Counts:
     """What a test run reported. Errors in collection and fixtures are failures."""
 
@@ -39,7 +44,7 @@ class Counts:
         return f"{self.passed} passed, {self.failed} failed, {self.skipped} skipped"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Stage:
     """One command. `tests` says that it is a pytest run, which gets `--junit-xml` appended."""
 
@@ -48,7 +53,7 @@ class Stage:
     tests: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True, slots=True)
 class Outcome:
     """How a stage ended, in `seconds` of wall time."""
 
@@ -75,7 +80,9 @@ STAGES: tuple[Stage, ...] = (
     Stage("arch", _tool("pytest", "tests/architecture"), tests=True),
     Stage(
         "unit",
-        _tool("pytest", "-m", "not e2e and not node", "--ignore=tests/architecture", "-n", "2", "--cov", "--cov-report="),
+        _tool(
+            "pytest", "-m", "not e2e and not node", "--ignore=tests/architecture", "-n", "2", "--cov", "--cov-report="
+        ),
         tests=True,
     ),
     Stage("coverage-core", _tool("coverage", "report", f"--include={','.join(CORE)}", "--fail-under=100")),
@@ -84,6 +91,19 @@ STAGES: tuple[Stage, ...] = (
     Stage("contract", _tool("tests.bench.check")),
     # Two clusters side by side: these tests wait more than they work. A file keeps its worker, hence its cluster.
     Stage("e2e", _tool("pytest", "-m", "e2e", "--timeout=900", "-n", "2", "--dist", "loadfile"), tests=True),
+)
+
+# What `make test-node` runs. Only the tests of the sandbox itself are outside of it.
+NODE_STAGES: tuple[Stage, ...] = (
+    Stage("sandbox", _tool("pytest", "-m", "node", "tests/devcluster"), tests=True),
+    Stage(
+        "node",
+        (
+            *_tool("devcluster.node.sandbox", "--prepare", "tests.node.preparation", "--"),
+            *_tool("pytest", "tests/node", "--timeout=900"),
+        ),
+        tests=True,
+    ),
 )
 
 
@@ -114,13 +134,20 @@ def run_stage(stage: Stage, reports: Path) -> Outcome:
     counts = read_counts(report) if stage.tests else Counts()
     if code == NOTHING_COLLECTED:
         print(f"{stage.name}: no test was collected, which proves nothing", file=sys.stderr)
+    if code == NOT_HERE:
+        return Outcome(stage, 0, Counts(skipped=1), time.monotonic() - started)
     if code and not counts.failed:
         counts += Counts(failed=1)
     return Outcome(stage, code, counts, time.monotonic() - started)
 
 
-def run_all(stages: Sequence[Stage], reports: Path, say: Callable[[str], None] = print) -> int:
-    """Runs every stage, prints the table and the closing line, and returns the exit code."""
+def run_all(
+    stages: Sequence[Stage], reports: Path, say: Callable[[str], None] = print, total: Path | None = None
+) -> int:
+    """Runs every stage, prints the table and the closing line, and returns the exit code.
+
+    The file *total* holds the counts of earlier runs; the closing line includes them, and the file is brought up to it.
+    """
     outcomes = []
     for stage in stages:
         say(f"\n--- {stage.name} ---")
@@ -130,8 +157,17 @@ def run_all(stages: Sequence[Stage], reports: Path, say: Callable[[str], None] =
     for outcome in outcomes:
         verdict = "ok" if outcome.code == 0 else f"FAILED (exit code {outcome.code})"
         say(f"{outcome.stage.name:14} {outcome.seconds:7.1f} s  {verdict}")
-    say(f"\n{sum((outcome.counts for outcome in outcomes), Counts())}")
+    counts = sum((outcome.counts for outcome in outcomes), Counts())
+    if total is not None:
+        counts += _earlier(total)
+        total.write_text(json.dumps(dataclasses.asdict(counts)))
+    say(f"\n{counts}")
     return int(any(outcome.code for outcome in outcomes))
+
+
+def _earlier(total: Path) -> Counts:
+    text = total.read_text() if total.exists() else ""
+    return Counts(**json.loads(text)) if text else Counts()
 
 
 def select(names: Sequence[str], stages: Mapping[str, Stage]) -> tuple[Stage, ...]:
@@ -145,11 +181,14 @@ def select(names: Sequence[str], stages: Mapping[str, Stage]) -> tuple[Stage, ..
 def main() -> int:
     """Parses the command line and runs."""
     parser = argparse.ArgumentParser(description="Run the checks of this repository.")
-    parser.add_argument("stages", nargs="*", metavar="STAGE", help=", ".join(stage.name for stage in STAGES))
-    chosen = select(parser.parse_args().stages, {stage.name: stage for stage in STAGES})
+    table = {stage.name: stage for stage in (*STAGES, *NODE_STAGES)}
+    parser.add_argument("stages", nargs="*", metavar="STAGE", help=f"{', '.join(table)} (all but the last two)")
+    names = parser.parse_args().stages
+    chosen = select(names, table) if names else STAGES
+    total = os.environ.get("CHECK_TOTAL")
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
     with tempfile.TemporaryDirectory(prefix="entresol-check-") as reports:
-        return run_all(chosen, Path(reports))
+        return run_all(chosen, Path(reports), total=Path(total) if total else None)
 
 
 if __name__ == "__main__":

@@ -30,6 +30,9 @@ NAME = "ENTRESOL_SANDBOX"
 LOGS = "ENTRESOL_SANDBOX_LOGS"
 """Set inside: a directory on the machine, for the logs that a failure keeps."""
 
+SKIPPED = 77
+"""The exit code on a machine that cannot run real nodes and need not: automake's word for a skipped test."""
+
 
 def name() -> str:
     """The name of the sandbox that this process runs in.
@@ -41,6 +44,17 @@ def name() -> str:
     if not found:
         raise DevclusterError("a real node must be started inside `python -m devcluster.node.sandbox -- COMMAND…`")
     return found
+
+
+def enter(command: Sequence[str], module: str = "devcluster.node.prepare") -> int:
+    """Judge the machine, prepare by *module*, and `run` the command; its exit code, SKIPPED, or 1 if that is failure."""
+    obstacle = machine.obstacle()
+    if obstacle is not None:
+        verdict = "failed (REQUIRE_NODE=1)" if machine.required() else "skipped"
+        print(f"real node: {verdict}, because {obstacle}", file=sys.stderr)
+        return 1 if machine.required() else SKIPPED
+    prepare.by_name(module)
+    return run(command)
 
 
 def run(command: Sequence[str]) -> int:
@@ -82,13 +96,7 @@ def _run(command: Sequence[str], environment: dict[str, str]) -> int:
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def main(*, module: str, command: tuple[str, ...]) -> None:
     """Run COMMAND where real nodes can be started, if this machine can have them."""
-    obstacle = machine.obstacle()
-    if obstacle is not None:
-        verdict = "failed (REQUIRE_NODE=1)" if machine.required() else "skipped"
-        print(f"real node: {verdict}, because {obstacle}", file=sys.stderr)
-        sys.exit(int(machine.required()))
-    prepare.by_name(module)
-    sys.exit(run(command))
+    sys.exit(enter(command, module))
 
 
 if __name__ == "__main__":

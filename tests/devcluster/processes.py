@@ -28,3 +28,24 @@ def mentioning(text: str) -> list[int]:
         if text.encode() in line and alive(int(folder.name)):
             found.append(int(folder.name))
     return found
+
+
+def descendants(ancestor: int) -> dict[int, str]:
+    """The processes below *ancestor*, with their command lines; orphans have moved to the first of their namespace."""
+    parents: dict[int, int] = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            parents[int(folder.name)] = int((folder / "stat").read_text().rpartition(")")[2].split()[1])
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    found = {ancestor}
+    while more := {child for child, parent in parents.items() if parent in found} - found:
+        found |= more
+    return {pid: _command_line(pid) for pid in found - {ancestor}}
+
+
+def _command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""

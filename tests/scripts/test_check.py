@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.check import ROOT, STAGES, Counts, Stage, read_counts, run_all, select
+from scripts.check import NODE_STAGES, ROOT, STAGES, Counts, Stage, read_counts, run_all, select
 
 
 def python(program: str) -> tuple[str, ...]:
@@ -72,6 +72,22 @@ def test_no_report_means_no_counts(tmp_path: Path) -> None:
     assert read_counts(tmp_path / "none.xml") == Counts()
 
 
+def test_what_this_machine_cannot_run_counts_as_skipped(tmp_path: Path) -> None:
+    said: list[str] = []
+    assert run_all([Stage("node", python("raise SystemExit(77)"), tests=True)], tmp_path, said.append) == 0
+    assert said[-1].strip() == "0 passed, 0 failed, 1 skipped"
+
+
+def test_the_closing_line_counts_earlier_runs_too(tmp_path: Path) -> None:
+    said: list[str] = []
+    total = tmp_path / "total"
+    total.touch()
+    run_all([pytest_of(tmp_path, MIXED)], tmp_path, said.append, total)
+    assert said[-1].strip() == "1 passed, 2 failed, 1 skipped"
+    assert run_all([Stage("tool", python(""))], tmp_path, said.append, total) == 0, "the code is of this run alone"
+    assert said[-1].strip() == "1 passed, 2 failed, 1 skipped"
+
+
 def test_stages_keep_their_order() -> None:
     table = {stage.name: stage for stage in STAGES}
     assert [stage.name for stage in select(["e2e", "lint"], table)] == ["lint", "e2e"]
@@ -91,5 +107,5 @@ def test_coverage_is_judged_after_it_was_measured() -> None:
 def test_the_makefile_names_existing_stages_only() -> None:
     recipes = [line for line in (ROOT / "Makefile").read_text().splitlines() if line.startswith("\t@$(CHECK)")]
     named = {name for line in recipes for name in line.split()[1:]}
-    assert named <= {stage.name for stage in STAGES}
+    assert named <= {stage.name for stage in (*STAGES, *NODE_STAGES)}
     assert len(recipes) > 4
