@@ -15,14 +15,20 @@ SHELL   := bash
 
 BENCHES := cycle bind contended latency start churn fairness
 
-.PHONY: help demo test chart fmt lint types arch unit properties e2e bench verify docs lock binaries clean
+.PHONY: help demo install-demo image test chart fmt lint types arch unit properties e2e bench verify docs lock binaries clean
 .PHONY: test-node node-binaries bench-check chart-binaries $(BENCHES:%=bench-%)
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z][a-z0-9-]*:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: binaries ## a real control plane on this machine, shared by two frameworks; KEEP=1 leaves it running
 	@$(PY) -m devcluster.demo $(if $(filter-out 0,$(KEEP)),--keep)
+
+install-demo: node-binaries ## Helm installs Entresol on a real node, where examples run; needs root
+	@$(PY) -m devcluster.install_demo
+
+image: $(STAMP) ## the operator's image, an OCI archive in build/, with the list of its contents
+	@$(PY) -m image.build --output build/entresol.tar $(if $(TAG),--tag $(TAG))
 
 test: chart-binaries ## every check; ends with `N passed, N failed, N skipped`
 	@$(CHECK)
