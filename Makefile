@@ -13,7 +13,7 @@ SHELL   := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 
-BENCHES := cycle bind contended latency start churn fairness
+BENCHES := cycle bind contended latency start churn fairness takeover
 
 .PHONY: help demo install-demo image test chart fmt lint types arch unit properties e2e bench verify docs lock binaries clean
 .PHONY: test-node node-binaries bench-check chart-binaries $(BENCHES:%=bench-%)
