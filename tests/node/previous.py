@@ -16,7 +16,7 @@ import yaml
 from devcluster.paths import SOURCES, cache_directory
 from image.build import build
 
-COMMIT = "ca13623033c3f4d04cb0c5154c2d0a2dbaf00c5f"
+COMMIT = "dce52a5ab60cbbde1b9f1c81e823f2ccd719dc6b"
 TAG = "previous"
 FIELD = ("frameworkroles", "ledger")
 """Of which kind, and which field of its status, the version before knew nothing."""
