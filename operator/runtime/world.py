@@ -8,7 +8,7 @@ An object that cannot be understood is logged and counted, and what was known of
 others nor vanish from the books while its pods may still run.
 
 A replica that stands by follows all of this too, but its engine hears nothing: what the newest version of each object
-means is held back. When it comes to lead, Tasks and our pods are listed afresh first, since a list that began after the
+means is held back. When it comes to lead, what a leader writes is listed afresh first, since a list that began after the
 Lease was won holds everything that the leader before has written, which a watch may still owe us. Then all is told in
 the order of a start. Of the other kinds news may be late at any time, so what is known of them will do.
 
@@ -39,6 +39,9 @@ from entresol.runtime.records import Records
 
 PORTION = 200
 """Objects that are told at a stretch: a few milliseconds."""
+
+WRITTEN = ("tasks", "frameworkroles", "pods")
+"""What a leader has written decides what the next one does: attempts, the sums of shares over time, launches."""
 
 _log = logging.getLogger(__name__)
 
@@ -228,8 +231,7 @@ class World:
             self.whole.set()
             if stands_by:
                 await self._leadership.won.wait()
-                for feed in (self._by_name["tasks"], self._pods[0]):
-                    await feed.list_afresh()
+                await asyncio.gather(*(self._by_name[kind].list_afresh() for kind in WRITTEN))
                 for feed in every:
                     await feed.tell()
             self._dispatch(Synced(self._leadership.led_until))

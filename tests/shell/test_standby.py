@@ -105,7 +105,7 @@ async def test_the_standby_takes_over_what_was_there_and_what_comes(cluster: Fak
             await until(lambda: launched(cluster) == 5)
             assert cluster.count("create") == 5
             lists = {kind: stream.lists for kind, stream in three.driver.world.streams().items()}
-            assert lists == dict.fromkeys(lists, 1) | {"tasks": 2, "pods": 2}
+            assert lists == dict.fromkeys(lists, 1) | {"tasks": 2, "frameworkroles": 2, "pods": 2}
             rooms = three.driver.rooms()
             assert sum(dict(room.ours).get("pods", 0) for room in rooms.values()) == 5
             assert set(rooms) == {"n1", "n2"}
@@ -155,7 +155,6 @@ async def test_without_a_lease_nobody_is_asked(cluster: FakeCluster, tmp_path: P
 
 
 async def test_a_role_is_told_to_who_takes_over(cluster: FakeCluster, tmp_path: Path) -> None:
-    """Kinds that are not listed afresh are told from what was held back."""
     async with ready(cluster, folder(tmp_path, "one"), **told("one")) as one:
         await until(lambda: one.driver.leads)
         async with ready(cluster, folder(tmp_path, "two"), **told("two")) as two:

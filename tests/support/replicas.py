@@ -25,7 +25,7 @@ class Replica:
         self.name = name
         self.process = OperatorProcess(cluster, name)
         self._cluster = cluster
-        self._terms = dict(terms)
+        self._terms: dict[str, Any] = dict(terms)
         address = urlsplit(cluster.url)
         self.wire = TcpProxy(address.hostname or "", address.port or 0)
 
