@@ -16,6 +16,7 @@ from devcluster.operator_process import OperatorProcess
 from devcluster.options import Options
 from tests.e2e.patience import eventually
 from tests.support import objects
+from tests.support.audit_log import Right
 from tests.support.payloads import DENIED, OTHER_ACCOUNT, USABLE_ACCOUNT, Payload
 
 Json = dict[str, Any]
@@ -59,6 +60,7 @@ class Site:
         for person in (TASKS_ONLY, WITH_PODS):
             self.bind(name, "entresol-editor", {"kind": "User", "name": person})
         self.bind(name, "creates-pods", {"kind": "User", "name": WITH_PODS})
+        self.wait_for_right(WITH_PODS, name, ("", "pods", "create"))
         self.cluster.wait_for_service_account(name)
         return name
 
@@ -67,6 +69,14 @@ class Site:
         reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role}
         body = {"metadata": {"generateName": f"{role}-"}, "roleRef": reference, "subjects": [subject]}
         self.admin.create(f"{RBAC}/namespaces/{namespace}/rolebindings", body)
+
+    def wait_for_right(self, user: str, namespace: str, right: Right) -> None:
+        """Wait until the API server has taken note of a binding, and with it of those before."""
+        group, resource, verb = right
+        what = {"namespace": namespace, "verb": verb, "group": group, "resource": resource}
+        review = {"spec": {"user": user, "resourceAttributes": what}}
+        path = "/apis/authorization.k8s.io/v1/subjectaccessreviews"
+        eventually(f"{user} may {verb} {resource}", lambda: self.admin.create(path, review)["status"]["allowed"])
 
 
 @contextmanager

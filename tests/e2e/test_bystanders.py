@@ -103,14 +103,20 @@ def applied(site: Site, config: Path, *found: Json) -> str:
     return site.cluster.kubectl("apply", "--server-side", "--filename=-", stdin=manifest, config=config)
 
 
+def tool_with(site: Site, *roles: str) -> tuple[Path, str]:
+    """A ServiceAccount with these roles in a namespace of its own, the first of which lets it write Frameworks."""
+    place = site.namespace()
+    site.admin.create(f"/api/v1/namespaces/{place}/serviceaccounts", {"metadata": {"name": GITOPS}})
+    for role in reversed(roles):
+        site.bind(place, role, {"kind": "ServiceAccount", "name": GITOPS, "namespace": place})
+    site.wait_for_right(f"system:serviceaccount:{place}:{GITOPS}", place, ("entresol.dev", "frameworks", "create"))
+    return site.cluster.kubeconfig_for_service_account(place, GITOPS), place
+
+
 @pytest.fixture
 def tool(site: Site) -> tuple[Path, str]:
     """A ServiceAccount that may write Tasks and create pods, and its namespace."""
-    place = site.namespace()
-    site.admin.create(f"/api/v1/namespaces/{place}/serviceaccounts", {"metadata": {"name": GITOPS}})
-    for role in ("entresol-editor", "creates-pods"):
-        site.bind(place, role, {"kind": "ServiceAccount", "name": GITOPS, "namespace": place})
-    return site.cluster.kubeconfig_for_service_account(place, GITOPS), place
+    return tool_with(site, "entresol-editor", "creates-pods")
 
 
 def test_a_tool_applies_again_what_is_there(site: Site, tool: tuple[Path, str]) -> None:
@@ -131,10 +137,7 @@ def test_a_tool_changes_what_may_be_changed(site: Site, tool: tuple[Path, str]) 
 
 
 def test_a_tool_without_pods_writes_frameworks_and_no_tasks(site: Site) -> None:
-    place = site.namespace()
-    site.admin.create(f"/api/v1/namespaces/{place}/serviceaccounts", {"metadata": {"name": GITOPS}})
-    site.bind(place, "entresol-editor", {"kind": "ServiceAccount", "name": GITOPS, "namespace": place})
-    config = site.cluster.kubeconfig_for_service_account(place, GITOPS)
+    config, place = tool_with(site, "entresol-editor")
     assert "serverside-applied" in applied(site, config, objects.framework("batch", place))
     with pytest.raises(KubectlError, match="must also be allowed to create pods"):
         applied(site, config, objects.task("work", place))
