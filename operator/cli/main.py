@@ -8,8 +8,9 @@ import json
 import sys
 import time
 from collections.abc import Callable
-from typing import Any, TypeVar
-from urllib.request import ProxyHandler, build_opener
+from typing import IO, Any, TypeVar
+from urllib.error import HTTPError
+from urllib.request import ProxyHandler, Request, build_opener
 
 import click
 
@@ -53,13 +54,17 @@ def operator(**given: str | None) -> None:
 @click.option(
     "--operator", "address", default="http://127.0.0.1:8080", show_default=True, help="Where the operator is."
 )
+@click.option(
+    "--token-file", "token", type=click.File(), help="File with a bearer token, or -, where access is reviewed."
+)
 @click.option("--watch", is_flag=True, help="Show it again and again until interrupted.")
 @click.option("--every", default=1.0, show_default=True, type=click.FloatRange(0.1, 3600), help="Seconds between.")
 @click.option("-o", "--output", type=click.Choice(("table", "json")), default="table", show_default=True)
-def shares(address: str, *, watch: bool, every: float, output: str) -> None:
+def shares(address: str, *, token: IO[str] | None, watch: bool, every: float, output: str) -> None:
     """Show who holds how much of the cluster, what each is entitled to, and what waits."""
+    headers = {"Authorization": f"Bearer {token.read().strip()}"} if token else {}
     while True:
-        state = _state(address)
+        state = _state(address, headers)
         text = json.dumps(state, indent=2) + "\n" if output == "json" else render.shares(state)
         click.echo((_CLEAR if watch and sys.stdout.isatty() else "") + text, nl=False)
         if not watch:
@@ -107,12 +112,16 @@ def _examine(told: settings.Settings, *, run_task: bool, **given: Any) -> bool:
     return checks.run(connect(told), plan, lambda found: click.echo(f"{_VERDICTS[found.ok]:6} {found.text}"))
 
 
-def _state(address: str) -> Any:
+def _state(address: str, headers: dict[str, str]) -> Any:
     if not address.startswith(("http://", "https://")):
         raise click.BadParameter("must begin with http:// or https://", param_hint="--operator")
     try:
         # No proxy: the operator listens on this machine, or behind a port-forward on it.
-        with build_opener(ProxyHandler({})).open(f"{address.rstrip('/')}/state", timeout=_PATIENCE_SECONDS) as answer:
+        asked = Request(f"{address.rstrip('/')}/state", headers=headers)  # noqa: S310 - its scheme was looked at above
+        with build_opener(ProxyHandler({})).open(asked, timeout=_PATIENCE_SECONDS) as answer:
             return json.load(answer)
+    except HTTPError as error:
+        said = error.read(500).decode(errors="replace").strip()
+        raise click.ClickException(f"the operator at {address} answers {error.code}: {said}") from None
     except (OSError, ValueError) as error:
         raise click.ClickException(f"the operator at {address} must be running and reachable: {error}") from None

@@ -7,8 +7,10 @@ from http import HTTPStatus
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from entresol.api.access import BELIEVED, REFUSED, Reviewer
+from entresol.cli.main import main
 from entresol.kube.client import KubeClient
 from entresol.kube.connection import Connection
 from entresol.kube.transport import Timeouts
@@ -57,6 +59,20 @@ async def test_a_request_is_judged(
         status, words, answered = await asked(operator, path, headers)
         assert (status, want_words in words) == (want_status, True), words
         assert answered.get("WWW-Authenticate") == ("Bearer" if status == 401 else None)
+
+
+async def test_the_command_shows_a_token_where_it_is_asked_for_one(knowing: FakeCluster, tmp_path: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text("sesame\n")
+    async with ready(knowing, tmp_path, access="Reviewed") as operator:
+        command = ["shares", "--operator", operator.url]
+        without = await asyncio.to_thread(CliRunner().invoke, main, command)
+        assert (without.exit_code, without.output) == (
+            1,
+            f"Error: the operator at {operator.url} answers 401: this page must be asked for with a bearer token\n",
+        )
+        shown = await asyncio.to_thread(CliRunner().invoke, main, [*command, "--token-file", str(token)])
+        assert shown.exit_code == 0, shown.output
 
 
 async def test_on_the_loopback_interface_everybody_reads(cluster: FakeCluster, tmp_path: Path) -> None:

@@ -47,6 +47,31 @@ BAD = {
     ),
     "a number in other digits": ({"WAITING_WRITES": "٢٠"}, "must be a whole number from 1 to 1000"),
     "a negative number of Events": ({"EVENTS": "-5"}, "must be a whole number from 0 to 1000"),
+    "an address that nobody can reach": (
+        {"ADVERTISE": "0.0.0.0:8080"},
+        "must be an address and a port that others can",
+    ),
+    "an advertised port that is not known": ({"ADVERTISE": "10.0.0.7:0"}, "must be an address and a port that others"),
+    "an advertised name": ({"ADVERTISE": "entresol:8080"}, "ENTRESOL_ADVERTISE must begin with an IP address"),
+    "an unknown access": ({"ACCESS": "Closed"}, "must be one of Open, Reviewed, not 'Closed'"),
+    "a lease without a namespace": ({"LEASE": "entresol"}, "must be NAMESPACE/NAME, such as entresol-system/entresol"),
+    "a lease with a wrong name": ({"LEASE": "system/Entresol"}, "must be NAMESPACE/NAME"),
+    "a lease in two slashes": ({"LEASE": "a/b/c"}, "must be NAMESPACE/NAME"),
+    "a lease of parts of a second": ({"LEASE_SECONDS": "4.5"}, "must be a whole number from 2 to 3600"),
+    "a deadline in words": ({"LEASE_RENEW_SECONDS": "six"}, "must be a number of seconds from 1 to 3600, not 'six'"),
+    "a deadline that is no number": ({"LEASE_RENEW_SECONDS": "nan"}, "must be a number of seconds"),
+    "a retry without a pause": ({"LEASE_RETRY_SECONDS": "0"}, "must be a number of seconds from 0.1 to 600"),
+    "a deadline after the lease": (
+        {"LEASE_RENEW_SECONDS": "10"},
+        "lease_retry_seconds must be less than lease_renew_seconds, and that less than lease_seconds: 1.5, 10, 10",
+    ),
+    "a retry after the deadline": ({"LEASE_RETRY_SECONDS": "6"}, "must be less than lease_renew_seconds"),
+    "a replica that nobody finds": (
+        {"LEASE": "a/b", "LISTEN": "[::]:8080"},
+        "advertise must come with lease when listen is [::]:8080",
+    ),
+    "an identity with a slash": ({"IDENTITY": "a/b"}, "must be at most 200 letters, digits, dots, dashes"),
+    "an identity that breaks a header": ({"IDENTITY": "a\nb"}, "must be at most 200 letters"),
     "an unknown log level": ({"LOG_LEVEL": "verbose"}, "must be one of debug, info, warning, error"),
     "an unknown log format": ({"LOG_FORMAT": "xml"}, "must be one of text, json"),
     "an unknown crash point": ({"CRASH_POINT": "lunch"}, "must begin with one of before-create"),
@@ -78,6 +103,26 @@ def test_a_context_without_a_kubeconfig_is_refused_in_a_pod() -> None:
     with pytest.raises(SettingsError, match="context must come with kubeconfig"):
         read({"ENTRESOL_CONTEXT": "mine", **pod})
     assert read(pod).pod == pod
+
+
+ADDRESSES = {
+    "IPv4": ("10.0.0.7:8080", "10.0.0.7:8080"),
+    "IPv6 as in a URL": ("[fd00::7]:8080", "[fd00::7]:8080"),
+    "IPv6 as in a pod's status": ("fd00::7:8080", "[fd00::7]:8080"),
+}
+
+
+@pytest.mark.parametrize(("given", "want"), ADDRESSES.values(), ids=ADDRESSES)
+def test_an_address_is_advertised_as_a_url_has_it(given: str, want: str) -> None:
+    assert read({"ENTRESOL_ADVERTISE": given}).advertise == want
+
+
+def test_a_replica_among_others_is_told_all_it_needs() -> None:
+    told = read(
+        {"ENTRESOL_LEASE": "system/entresol", "ENTRESOL_LISTEN": "0.0.0.0:80", "ENTRESOL_ADVERTISE": "10.0.0.7:80"}
+    )
+    assert (told.lease, told.advertise, told.reviewed) == (("system", "entresol"), "10.0.0.7:80", True)
+    assert (told.lease_seconds, told.lease_renew_seconds, told.lease_retry_seconds) == (10, 6.0, 1.5)
 
 
 def test_nothing_said_gives_the_defaults() -> None:
