@@ -11,7 +11,7 @@ from xml.etree.ElementTree import Element, SubElement
 
 COLOURS = ("#2f6fb7", "#e07b39", "#3c9d6b", "#b2486e", "#7a63b8", "#a58a2a", "#3aa0ad", "#8a5a44", "#5c6f82", "#c2438f")
 
-_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 10, 8, 20
+_LEFT, _RIGHT, _TOP, _BOTTOM = 52, 22, 8, 20
 _INK, _GRID = "#39424e", "#e3e7ec"
 
 Points = Sequence[tuple[float, float]]
@@ -141,6 +141,25 @@ def nothing(frame: Frame, why: str) -> Element:
     return picture
 
 
+def titled(picture: Element, frame: Frame, title: str, drawn: Sequence[Line]) -> Element:
+    """A chart that stands alone: with its title above and its legend below, on white."""
+    below = frame.height + 44
+    whole = Element("svg", {**picture.attrib, "viewBox": f"0 0 {frame.width} {below + 24}", "width": str(frame.width)})
+    SubElement(whole, "rect", {"width": "100%", "height": "100%", "fill": "#fff"})
+    _words(whole, 12, 20, title, size=13)
+    moved = SubElement(whole, "g", {"transform": "translate(0 28)"})
+    moved.extend(picture)
+    x = float(_LEFT)
+    for line in drawn:
+        style = {"stroke": line.colour, "stroke-width": "2"} | ({"stroke-dasharray": "5 3"} if line.dashed else {})
+        SubElement(
+            whole, "line", {"x1": f"{x:.0f}", "x2": f"{x + 18:.0f}", "y1": str(below), "y2": str(below), **style}
+        )
+        _words(whole, x + 23, below + 4, line.name)
+        x += 42 + 6.6 * len(line.name)
+    return whole
+
+
 def _picture(frame: Frame) -> Element:
     size = {"width": "100%", "viewBox": f"0 0 {frame.width} {frame.height}", "xmlns": "http://www.w3.org/2000/svg"}
     return Element("svg", {**size, "font-family": "DejaVu Sans, Helvetica, Arial, sans-serif"})
@@ -149,7 +168,7 @@ def _picture(frame: Frame) -> Element:
 def _ground(frame: Frame, scale: _Scale) -> Element:
     """The axes with their ticks."""
     picture = _picture(frame)
-    for tick in _ticks(scale.low, scale.high, max(2, frame.height // 45)):
+    for tick in _ticks(scale.low, scale.high, max(2, frame.height // 45), 1024 if frame.unit == "bytes" else 1000):
         y = scale.y(tick)
         ends = {"x1": str(_LEFT), "x2": str(frame.width - _RIGHT), "y1": f"{y:.1f}", "y2": f"{y:.1f}"}
         SubElement(picture, "line", {**ends, "stroke": _INK if tick == 0 else _GRID, "stroke-width": "0.8"})
@@ -189,11 +208,12 @@ def _unbroken(points: Points) -> Iterator[list[tuple[float, float]]]:
         yield run
 
 
-def _ticks(low: float, high: float, number: int) -> list[float]:
-    """Round values in a range."""
-    rough = (high - low) / number
+def _ticks(low: float, high: float, number: int, thousand: int = 1000) -> list[float]:
+    """Round values in a range, as they are round in units that are each so many of the next smaller one."""
+    unit = float(thousand) ** max(0, math.floor(math.log(max(high, 1.0), thousand) + 1e-9))
+    rough = (high - low) / unit / number
     base = 10.0 ** math.floor(math.log10(rough))
-    step = next(base * each for each in (1, 2, 2.5, 5, 10) if base * each >= rough * 0.999)
+    step = unit * next(base * each for each in (1, 2, 2.5, 5, 10) if base * each >= rough * 0.999)
     first = math.ceil(low / step - 1e-9)
     return [step * each for each in range(first, math.floor(high / step + 1e-9) + 1)]
 

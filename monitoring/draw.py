@@ -1,7 +1,7 @@
 """The dashboards' own queries drawn on one page: `python -m monitoring.draw URL FILE.html [--minutes N]`.
 
 Grafana is not needed to see whether a panel shows what it says. The page is one file with inline SVG, without script,
-font or anything else from outside.
+font or anything else from outside. With `--panel TITLE` one panel is drawn alone, as an SVG file.
 """
 
 import argparse
@@ -30,24 +30,54 @@ h1 { font-size: 20px; margin: 26px 0 2px } h2 { font-size: 14px; margin: 16px 0 
 .panel { background: #fff; border: 1px solid #dde2e8; border-radius: 4px; padding: 8px }
 h3 { font-size: 12.5px; margin: 0 0 4px }
 ul { list-style: none; margin: 4px 0 0; padding: 0; font-size: 10.5px; display: flex; flex-wrap: wrap; gap: 1px 12px }
-i { display: inline-block; width: 12px; margin-right: 4px; vertical-align: middle; border-top: 3px solid }
+i { display: inline-block; width: 15px; margin-right: 4px; vertical-align: middle; border-top: 3px solid }
 i.dashed { border-top-style: dashed; border-top-width: 2px }
 """
 
 
 @dataclass(slots=True)
 class Palette:
-    """One colour for each thing, whatever panel it is on: what should be looks like what is."""
+    """Colours of things: what should be has that of what is, and a role has the same on every panel."""
 
-    given: dict[tuple[str, ...], str] = field(default_factory=dict)
+    roles: dict[str, str] = field(default_factory=dict)
+    others: dict[tuple[str, ...], str] = field(default_factory=dict)
+
+    def of_panel(self) -> "Palette":
+        """One that knows the roles, and nothing else yet."""
+        return Palette(self.roles)
 
     def colour(self, labels: Mapping[str, str]) -> str:
         """The colour of whatever these labels speak of."""
+        if set(labels) == {"role"}:
+            return self.roles.setdefault(labels["role"], COLOURS[len(self.roles) % len(COLOURS)])
         thing = tuple(sorted(labels.values()))
-        return self.given.setdefault(thing, COLOURS[len(self.given) % len(COLOURS)])
+        return self.others.setdefault(thing, COLOURS[len(self.others) % len(COLOURS)])
 
 
-def page(prometheus: Prometheus, choices: Mapping[str, str], window: Window) -> str:
+@dataclass(frozen=True, slots=True)
+class Studio:
+    """What is drawn from: whom to ask, what is chosen, which time is shown, and the colours given so far."""
+
+    prometheus: Prometheus
+    choices: Mapping[str, str]
+    window: Window
+    palette: Palette = field(default_factory=Palette)
+
+    def lines(self, panel: Panel) -> Iterator[Line]:
+        """What a panel shows."""
+        palette = self.palette.of_panel()
+        for number, query in enumerate(panel.queries):
+            for each in self.prometheus.answers(panel, query, self.choices, self.window):
+                # Queries that leave no label differ by their name alone.
+                thing = each.labels or {"": str(number)}
+                yield Line(each.named(query.legend), each.points, palette.colour(thing), query.dashed)
+
+    def frame(self, panel: Panel, height: int) -> Frame:
+        """The frame of a panel that is as wide as the grid says."""
+        return Frame(panel.width * _COLUMN, height, self.window.start, self.window.end, panel.unit, panel.ceiling)
+
+
+def page(studio: Studio) -> str:
     """All dashboards as HTML."""
     html = Element("html", {"lang": "en"})
     head = SubElement(html, "head")
@@ -56,13 +86,11 @@ def page(prometheus: Prometheus, choices: Mapping[str, str], window: Window) -> 
     SubElement(head, "style").text = _STYLE
     body = SubElement(html, "body")
     for dashboard in DASHBOARDS.values():
-        _draw(body, dashboard, prometheus, choices, window)
+        _draw(body, dashboard, studio)
     return "<!DOCTYPE html>\n" + tostring(html, encoding="unicode", method="html")
 
 
-def _draw(
-    body: Element, dashboard: Dashboard, prometheus: Prometheus, choices: Mapping[str, str], window: Window
-) -> None:
+def _draw(body: Element, dashboard: Dashboard, studio: Studio) -> None:
     SubElement(body, "h1").text = dashboard.title
     SubElement(body, "p").text = dashboard.description
     for row in dashboard.rows:
@@ -73,30 +101,28 @@ def _draw(
             for panel in line:
                 box = SubElement(grid, "div", {"class": "panel", "style": f"grid-column: span {panel.width}"})
                 SubElement(box, "h3", {"title": panel.description}).text = panel.title
-                drawn = list(series(panel, prometheus, choices, window))
-                frame = Frame(panel.width * _COLUMN, high, window.start, window.end, panel.unit, panel.ceiling)
-                box.append(chart(panel, frame, drawn))
+                drawn = list(studio.lines(panel))
+                box.append(chart(panel, studio.frame(panel, high), drawn))
                 if not panel.shape.instant:
                     _legend(box, drawn)
+
+
+def portrait(studio: Studio, title: str) -> str:
+    """One panel as SVG; LookupError for a title that no panel has."""
+    panel = next((each for page in DASHBOARDS.values() for each in page.panels if each.title == title), None)
+    if panel is None:
+        raise LookupError(f"panel must be the title of one, not {title!r}")
+    drawn, frame = list(studio.lines(panel)), studio.frame(panel, _HIGH)
+    return tostring(charts.titled(chart(panel, frame, drawn), frame, title, drawn), encoding="unicode") + "\n"
 
 
 def height() -> int:
     """About how many pixels the page is high."""
     pages = list(DASHBOARDS.values())
-    titles = 60 * len(pages) + 40 * sum(len(page.rows) for page in pages)
+    titles = 70 * len(pages) + 40 * sum(len(page.rows) for page in pages)
     return titles + sum(
-        (_LOW if _is_low(line) else _HIGH) + 75 for page in pages for row in page.rows for line in row.lines
+        (_LOW if _is_low(line) else _HIGH) + 52 for page in pages for row in page.rows for line in row.lines
     )
-
-
-def series(panel: Panel, prometheus: Prometheus, choices: Mapping[str, str], window: Window) -> Iterator[Line]:
-    """What a panel shows, coloured; the same things have the same colours within it."""
-    palette = Palette()
-    for number, query in enumerate(panel.queries):
-        for each in prometheus.answers(panel, query, choices, window):
-            # Queries that leave no label differ by their name alone.
-            thing = each.labels or {"": str(number)}
-            yield Line(each.named(query.legend), each.points, palette.colour(thing), query.dashed)
 
 
 def chart(panel: Panel, frame: Frame, drawn: list[Line]) -> Element:
@@ -138,13 +164,14 @@ def main() -> None:
     """Parse the command line and draw."""
     parser = argparse.ArgumentParser(description="Draw the dashboards on one page.")
     parser.add_argument("url", help="of Prometheus, such as http://127.0.0.1:9090")
-    parser.add_argument("file", type=Path, help="the page to write")
+    parser.add_argument("file", type=Path, help="the file to write")
     parser.add_argument("--minutes", type=float, default=15, help="how much time to show")
+    parser.add_argument("--panel", help="draw this one alone, as SVG")
     told = parser.parse_args()
     prometheus = Prometheus(told.url)
     try:
-        window = recent(told.minutes * 60, time.time())
-        told.file.write_text(page(prometheus, everything(prometheus), window))
+        studio = Studio(prometheus, everything(prometheus), recent(told.minutes * 60, time.time()))
+        told.file.write_text(page(studio) if told.panel is None else portrait(studio, told.panel))
     finally:
         prometheus.close()
 

@@ -6,6 +6,7 @@
 * `broke` has a ResourceQuota of no pods at all; `giant` asks for more than any agent has.
 """
 
+import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -36,11 +37,12 @@ _TASKS = "/apis/entresol.dev/v1alpha1/namespaces/{}/tasks"
 
 
 class Scene:
-    """All of it; a context manager that leaves nothing behind."""
+    """All of it; a context manager that leaves nothing behind. `began` is when work came, in seconds since the epoch."""
 
     def __init__(self, rules: Path) -> None:
         self.cluster = Cluster("monitoring")
         self.replicas = (OperatorProcess(self.cluster), OperatorProcess(self.cluster, "standby"))
+        self.began = 0.0
         self._ports = Ports()
         self._listens = [f"127.0.0.1:{self._ports.claim()}" for _ in self.replicas]
         targets = [
@@ -81,12 +83,13 @@ class Scene:
 
     def fill(self) -> None:
         """Give the hog its head start, and then everybody their work."""
+        self.began = time.time()
         for name, spec in ROLES.items():
             self.cluster.api.create("/api/v1/namespaces", {"metadata": {"name": name}})
             self.cluster.api.create("/apis/entresol.dev/v1alpha1/frameworkroles", role(name, **spec))
         for name in ROLES:
             self.cluster.wait_for_service_account(name)
-        self._tasks("hog", 32, annotations=FOREVER)
+        self._tasks("hog", 32, annotations=FOREVER, spec=pod_spec(requests_of("1", "256Mi")))
         eventually("the hog holds what it may", lambda: self._held("hog"), lambda cores: cores == 30)
         quota = {"metadata": {"name": "nothing"}, "spec": {"hard": {"pods": "0"}}}
         self.cluster.api.create("/api/v1/namespaces/broke/resourcequotas", quota)
