@@ -60,10 +60,10 @@ class Drill:
             f"another leader than {old}", self.replicas.holder, lambda name: name not in ("", old), 3 * self.lease
         )
         eventually("the new leader works", lambda: self._found(old, new), lambda found: found is not None, 20)
+        assert self.unfinished > 0, "nothing was under way any more, so nothing was shown"
         self._recover(mishap, leader)
         found = self._found(old, new)
         assert found is not None
-        assert self.unfinished > 0, "nothing was under way any more, so nothing was shown"
         leader.start()
         return found
 
