@@ -70,7 +70,7 @@ def test_two_releases_share_no_name(profile: str) -> None:
 def test_what_has_a_namespace_says_which(profile: str) -> None:
     """So that `helm template | kubectl apply` puts it where `helm install` does."""
     without = {each["kind"] for each in objects(profile) if "namespace" not in each["metadata"]}
-    assert without <= CLUSTER_WIDE | {"ConfigMap"}  # those of the user's in extraObjects
+    assert without <= CLUSTER_WIDE
 
 
 @pytest.mark.parametrize("profile", PROFILES)
