@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 pytest_plugins = ["devcluster.pytest_plugin"]  # fixtures `cluster` and `new_cluster`, made only for who asks
 
 TESTS = Path(__file__).resolve().parent
-TIER_OF_FOLDER = {"e2e": pytest.mark.e2e, "node": pytest.mark.node}
+TIER_OF_FOLDER = {"docs": pytest.mark.e2e, "e2e": pytest.mark.e2e, "node": pytest.mark.node}
 
 # An API server that is killed in the middle of a TLS handshake leaves a transport behind in asyncio, which complains of
 # it whenever the collector runs, hence in some other test. Everywhere else such a complaint fails the test.

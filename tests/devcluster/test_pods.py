@@ -62,6 +62,10 @@ def conditions(found: dict[str, Any]) -> dict[str, str]:
     return {condition["type"]: condition["status"] for condition in found["conditions"]}
 
 
+def does(*command: str) -> list[dict[str, Any]]:
+    return [{"name": "main", "image": "none", "command": command}, {"name": "side", "image": "none"}]
+
+
 @dataclass(frozen=True)
 class Case:
     annotations: dict[str, str]
@@ -85,6 +89,22 @@ CASES = {
     ),
     "a pod that restarts always runs on": Case({}, "Running", spec={"restartPolicy": "Always"}),
     "a pod may run for ever": Case({kwok.RUN_SECONDS: "forever"}, "Running"),
+    "a container that sleeps runs so long": Case(
+        {}, "Succeeded", want_terminated=(0, "Completed"), spec={"containers": does("sleep", "0.2")}
+    ),
+    "a container may sleep for ever": Case({}, "Running", spec={"containers": does("sleep", "infinity")}),
+    "a container that sleeps and restarts always runs on": Case(
+        {}, "Running", spec={"containers": does("sleep", "0.2"), "restartPolicy": "Always"}
+    ),
+    "an annotation rules over what a container does": Case(
+        {kwok.RUN_SECONDS: "0.2"},
+        "Succeeded",
+        want_terminated=(0, "Completed"),
+        spec={"containers": does("sleep", "99")},
+    ),
+    "a container that is false fails": Case(
+        {}, "Failed", want_terminated=(1, "Error"), spec={"containers": does("false")}
+    ),
     "the kubelet refuses": Case({kwok.REFUSE: "OutOfcpu"}, "Failed", want_reason="OutOfcpu"),
     "the kubelet of this node refuses": Case(
         {kwok.REFUSE: "NodeAffinity", kwok.REFUSE_ON: f"{OTHER},{NODE}"}, "Failed", want_reason="NodeAffinity"
