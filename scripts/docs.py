@@ -12,6 +12,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 PAGES: Mapping[str, str] = {
     "docs/metrics.md": "entresol.metrics",
+    "docs/reference/cli.md": "scripts.reference cli",
+    "docs/reference/kinds.md": "scripts.reference kinds",
+    "docs/reference/settings.md": "scripts.reference settings",
     "docs/runbooks/README.md": "monitoring runbooks",
     "helm/entresol/README.md": "scripts.chart readme entresol",
     "helm/entresol/values.schema.json": "scripts.chart schema entresol",
