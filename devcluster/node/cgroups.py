@@ -6,7 +6,9 @@ Control groups are the one thing of a node that does not end with its namespaces
 
 from __future__ import annotations
 
+import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from devcluster.waiting import wait_until
@@ -37,8 +39,13 @@ def make(name: str) -> None:
 
 def members(name: str) -> set[int]:
     """The processes in the group *name* and in those below it, by their numbers in this namespace."""
-    files = (file for directory in directories(name) for file in directory.rglob("cgroup.procs"))
-    return {int(number) for file in files for number in file.read_text().split()}
+    found: set[int] = set()
+    for directory in directories(name):
+        for group, _, _ in os.walk(directory):
+            # Pods that end take their groups away meanwhile; `os.walk` passes over those by itself.
+            with suppress(OSError):
+                found.update(map(int, Path(group, "cgroup.procs").read_text().split()))
+    return found
 
 
 def remove(name: str, seconds: float = 10.0) -> None:
