@@ -19,6 +19,8 @@ from rich.text import Text
 
 from devcluster.demo_judge import Judge, Sample, Tenant
 
+FAIR = "shared fairly, to the task"
+
 _QUIET_SECONDS = 2.0
 _BAR = 16
 _LABEL = 54
@@ -49,8 +51,8 @@ class View(ABC):
         """One sample: out of `wanted` Tasks, so many seconds after the operator started."""
 
     @abstractmethod
-    def verdict(self, lines: Sequence[tuple[str, str]], faults: Sequence[str]) -> None:
-        """The figures, and what was wrong."""
+    def verdict(self, lines: Sequence[tuple[str, str]], faults: Sequence[str], praise: str = FAIR) -> None:
+        """The figures, and what was wrong, or else the praise."""
 
 
 def view(stream: TextIO | None = None) -> View:
@@ -105,15 +107,15 @@ class Plain(View):
                 self._said[one.name] = one.why
                 self.say(f"         why {one.name} waits: {one.why}")
 
-    def verdict(self, lines: Sequence[tuple[str, str]], faults: Sequence[str]) -> None:
-        """The figures, and what was wrong."""
+    def verdict(self, lines: Sequence[tuple[str, str]], faults: Sequence[str], praise: str = FAIR) -> None:
+        """The figures, and what was wrong, or else the praise."""
         self.say()
         for label, figure in lines:
             self.say(f"{label:<{_LABEL}} {figure}")
         self.say()
         for fault in faults[:10]:
             self.say(f"WRONG: {fault}")
-        self.say("FAILED" if faults else "PASSED: shared fairly, to the task")
+        self.say("FAILED" if faults else f"PASSED: {praise}")
 
 
 class Terminal(View):
@@ -148,8 +150,8 @@ class Terminal(View):
         if self._live is not None:
             self._live.update(_picture(sample, judge, wanted, seconds))
 
-    def verdict(self, lines: Sequence[tuple[str, str]], faults: Sequence[str]) -> None:
-        """The figures, and what was wrong."""
+    def verdict(self, lines: Sequence[tuple[str, str]], faults: Sequence[str], praise: str = FAIR) -> None:
+        """The figures, and what was wrong, or else the praise."""
         self._console.print()
         for label, figure in lines:
             self._console.print(f"   [dim]{label:<{_LABEL - 1}}[/] {figure}", highlight=False)
@@ -157,7 +159,7 @@ class Terminal(View):
         for fault in faults[:10]:
             self._console.print(f" [red]✗[/] {fault}", highlight=False)
         if not faults:
-            self._console.print(" [bold green]✓ shared fairly, to the task[/]")
+            self._console.print(f" [bold green]✓ {praise}[/]")
 
 
 def _picture(sample: Sample, judge: Judge, wanted: int, seconds: float) -> RenderableType:
