@@ -17,7 +17,8 @@ from devcluster.component import Component
 from devcluster.options import LOOPBACK, Options
 
 _ETCD_QUOTA_BYTES = 8 * 1024**3
-_SERVICES = "10.96.0.0/16"
+SERVICES = "10.96.0.0/16"
+"""The addresses of Services."""
 KUBERNETES_SERVICE = "10.96.0.1"
 """The address of the Service `kubernetes`: the first of all, by Kubernetes' own rule."""
 
@@ -81,7 +82,7 @@ def apiserver(site: Site, port: int, etcd_port: int, admin: Identity) -> Compone
         "--service-account-issuer=https://kubernetes.default.svc",
         f"--service-account-key-file={site.token_key}",
         f"--service-account-signing-key-file={site.token_key}",
-        f"--service-cluster-ip-range={_SERVICES}",
+        f"--service-cluster-ip-range={SERVICES}",
         "--authorization-mode=Node,RBAC",
         "--enable-admission-plugins=NodeRestriction",
         "--allow-privileged=true",

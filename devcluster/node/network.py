@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
+from devcluster.control_plane import SERVICES
 from devcluster.node.place import CONTROL_PLANE, CONTROL_PLANE_BRIDGE, Place
 
 _PODS = Path("/run/netns")  # where containerd keeps them
@@ -19,6 +20,8 @@ def up(places: Sequence[Place]) -> None:
     _bridge(CONTROL_PLANE_BRIDGE, f"{CONTROL_PLANE}/24")
     for place in places:
         _bridge(place.bridge, f"{place.address}/24")
+    # Nobody lives there: the packet filter gives such a packet another address, but only if it could leave at all.
+    _ip("route", "add", SERVICES, "dev", CONTROL_PLANE_BRIDGE)
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import urllib3
 
 from devcluster.access import KubectlError
 from devcluster.node.cluster import RealCluster
@@ -101,6 +102,10 @@ def test_a_service_answers_by_its_name_across_nodes(real: RealCluster, namespace
     for node in ("real-1", "real-2"):
         wait_phase(real, run(f"asks-from-{node}", "sh", "-c", ask, nodeName=node), "Succeeded")
         assert "welcome\n" in real.kubectl("logs", f"--namespace={namespace}", f"asks-from-{node}")
+    # The test itself is on the same network.
+    service = real.api.get(f"/api/v1/namespaces/{namespace}/services/greeter")["spec"]["clusterIP"]
+    for address in (f"{service}:80", f"{real.api.get(server)['status']['podIP']}:8080"):
+        assert urllib3.request("GET", f"http://{address}/", timeout=10.0).data == b"welcome\n"
 
 
 def test_a_pod_reaches_the_api_server_with_its_own_token(
