@@ -18,6 +18,11 @@ def task_status(state: State, entry: Entry, at: float) -> TaskStatus:
     pod = state.pods.get(live.pod) if live is not None and live.pod is not None else None
     last = entry.record.last
     place = state.backlog.place(entry.task.id)
+    reason, message = last.reason if last and entry.over else "", entry.words
+    if waiting is not None:
+        reason = waiting.reason.value
+    elif pod is not None and pod.hindrance.reason and entry.record.state != tasks.UNREACHABLE:
+        reason, message = pod.hindrance.reason, pod.hindrance.message
     return TaskStatus(
         id=entry.task.id,
         name=entry.task.name,
@@ -25,8 +30,8 @@ def task_status(state: State, entry: Entry, at: float) -> TaskStatus:
         record=entry.record,
         generation=entry.task.generation,
         demand=entry.task.demand,
-        reason=waiting.reason.value if waiting else (last.reason if last and entry.over else ""),
-        message=entry.words,
+        reason=reason,
+        message=message,
         pod=pod.name if pod else (last.pod if last else ""),
         pod_id=live.pod if live else None,
         agent=live.agent if live else (last.agent if last and entry.over else None),

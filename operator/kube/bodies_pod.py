@@ -9,7 +9,7 @@ import sys
 from functools import lru_cache
 
 from entresol.kube.bodies import Malformed
-from entresol.kube.endings import ending_of
+from entresol.kube.endings import ending_of, hindrance_of
 from entresol.kube.names import (
     DEFAULT_FRAMEWORK,
     FRAMEWORK,
@@ -61,6 +61,7 @@ def pod_of(pod: WirePod) -> Pod | Malformed:
         ready=any(c.type == "Ready" and c.status == "True" for c in pod.status.conditions),
         deleting=bool(metadata.deletion_timestamp),
         ending=ending_of(spec, pod.status),
+        hindrance=hindrance_of(pod.status),
         charge=_charge(metadata) if spec.node_name else None,
         task=_plain_task(pod, name, demand, constraints) if owner is None else None,
     )

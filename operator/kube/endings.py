@@ -1,4 +1,4 @@
-"""What a pod says of its own end.
+"""What a pod says of its own end, and of why it does not begin.
 
 Three parties may have ended it, and each writes elsewhere: whoever disrupted it (an eviction, a preemption, the node's
 garbage collection) in the condition DisruptionTarget, the kubelet that refused or evicted it in `status.reason`, the
@@ -9,9 +9,13 @@ kubelet's restart a refused pod gains container states that mean nothing, so a c
 from collections.abc import Iterator
 
 from entresol.kube.wire_pod import PodSpec, PodStatus, Terminated
-from entresol.model.tasks import Ending
+from entresol.model.tasks import Ending, Hindrance
 
 NO_ENDING = Ending()
+UNHINDERED = Hindrance()
+
+_ORDINARY = frozenset({"", "ContainerCreating", "PodInitializing"})
+_ALTERNATING = {"ErrImagePull": "ImagePullBackOff"}
 
 
 def ending_of(spec: PodSpec, status: PodStatus) -> Ending:
@@ -28,6 +32,20 @@ def ending_of(spec: PodSpec, status: PodStatus) -> Ending:
         container_reason=failed.reason if failed is not None else "",
         message=(target.message if target is not None else "") or status.message or (failed.message if failed else ""),
     )
+
+
+def hindrance_of(status: PodStatus) -> Hindrance:
+    """Why the first container that waits does, unless it merely has not started yet.
+
+    A kubelet that cannot have an image says so in two words by turns, for as long as it tries; here they are one.
+    """
+    if status.phase in ("Failed", "Succeeded"):
+        return UNHINDERED
+    for container in (*status.init_container_statuses, *status.container_statuses):
+        waiting = container.state.waiting
+        if waiting is not None and waiting.reason not in _ORDINARY:
+            return Hindrance(_ALTERNATING.get(waiting.reason, waiting.reason), waiting.message)
+    return UNHINDERED
 
 
 def _failures(spec: PodSpec, status: PodStatus) -> Iterator[Terminated]:

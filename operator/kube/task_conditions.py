@@ -21,7 +21,7 @@ _UNDECIDED = frozenset({Reason.RECOVERING, Reason.NOT_CONSIDERED})
 
 
 def task_reason(status: TaskStatus) -> str:
-    """One word for the state: why it waits, or how it ended; empty while all is well."""
+    """One word for the state: why it waits, what hinders its pod, or how it ended; empty while all is well."""
     if status.waiting is not None:
         return status.waiting.reason.value
     if status.reason or status.record.state not in TERMINAL:
@@ -69,6 +69,8 @@ def _ready(status: TaskStatus) -> Condition:
         return _condition(status, "Ready", TRUE, "PodReady", "The task's pod is ready.")
     if status.agent is None:
         return _unseen(status, "Ready")
+    if status.reason:
+        return _because(status, "Ready", FALSE)
     return _condition(status, "Ready", FALSE, "PodNotReady", "The task's pod is not ready.")
 
 

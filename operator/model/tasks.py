@@ -146,6 +146,14 @@ class Ending:
     message: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Hindrance:
+    """Why a container of a live pod does not start: a word and a sentence of its kubelet, both empty if nothing hinders."""
+
+    reason: str = ""
+    message: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pod:
     """A pod that names Entresol as its scheduler.
@@ -170,6 +178,7 @@ class Pod:
     ready: bool = False
     deleting: bool = False
     ending: Ending = Ending()
+    hindrance: Hindrance = Hindrance()
     charge: Charge | None = None
     task: Task | None = None
 

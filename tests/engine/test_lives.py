@@ -20,6 +20,7 @@ from entresol.engine.events import AgentObserved, FrameworkObserved, Refusal, Ta
 from entresol.model import tasks
 from entresol.model.identifiers import AgentId, PodId, TaskId
 from entresol.model.resources import Resources
+from entresol.model.tasks import Hindrance
 from tests.engine.story import Story, agent, amounts, charge, deletions, framework, plain, record, role, task
 
 MAIN = FrameworkObserved(framework("a/main"))
@@ -46,6 +47,27 @@ def test_a_task_is_launched_seen_run_and_finished() -> None:
     assert story.state_of("t1") == tasks.FINISHED
     assert story.held("a") == Resources()
     assert story.status("t1").record.failures == 0
+
+
+def test_what_hinders_a_pod_is_said_as_long_as_it_does() -> None:
+    """Not of an agent that is silent: then nobody knows."""
+    story = one_task().carry_out()
+    pod = story.pod("t1")
+    story.tell(events.PodObserved(replace(pod, hindrance=Hindrance("ImagePullBackOff", "no such image"))))
+    status = story.status("t1")
+    assert (status.record.state, status.reason, status.message) == (
+        tasks.STARTING,
+        "ImagePullBackOff",
+        "no such image",
+    )
+    assert pod.agent is not None
+    story.tell(AgentObserved(agent(pod.agent, ready=False)))
+    assert (story.state_of("t1"), story.status("t1").reason) == (tasks.UNREACHABLE, "")
+    story.tell(AgentObserved(agent(pod.agent)))
+    assert story.status("t1").reason == "ImagePullBackOff"
+    story.running("t1")
+    story.tell(events.PodObserved(replace(story.pod("t1"), hindrance=Hindrance())))
+    assert (story.state_of("t1"), story.status("t1").reason) == (tasks.RUNNING, "")
 
 
 def test_a_repeated_observation_changes_nothing() -> None:

@@ -11,7 +11,7 @@ from entresol.model.constraints import Constraints, HostPort
 from entresol.model.identifiers import AgentId, FrameworkId, PodId, RoleId, TaskId
 from entresol.model.policy import Urgency
 from entresol.model.resources import Resources
-from entresol.model.tasks import Charge, Ending, ForeignPod, Phase, Pod, Task
+from entresol.model.tasks import Charge, Ending, ForeignPod, Hindrance, Phase, Pod, Task
 from tests.support.reading import read
 
 Json = dict[str, Any]
@@ -251,6 +251,55 @@ ENDINGS: dict[str, tuple[Json, Ending]] = {
         Ending(),
     ),
 }
+
+
+def waiting(reason: str, message: str = "") -> Json:
+    return {"name": "c", "state": {"waiting": {"reason": reason, "message": message}}}
+
+
+PULL = Hindrance("ImagePullBackOff", "no such image")
+HINDRANCES: dict[str, tuple[Json, Hindrance]] = {
+    "a container that is being made is not hindered": (
+        {"phase": "Pending", "containerStatuses": [waiting("ContainerCreating"), waiting("")]},
+        Hindrance(),
+    ),
+    "one that waits for the init containers neither": (
+        {"phase": "Pending", "containerStatuses": [waiting("PodInitializing")]},
+        Hindrance(),
+    ),
+    "an image that cannot be had": (
+        {"phase": "Pending", "containerStatuses": [waiting("ImagePullBackOff", "no such image")]},
+        PULL,
+    ),
+    "the same in the other word": (
+        {"phase": "Pending", "containerStatuses": [waiting("ErrImagePull", "no such image")]},
+        PULL,
+    ),
+    "the first in the order in which they start": (
+        {
+            "phase": "Pending",
+            "initContainerStatuses": [waiting("InvalidImageName")],
+            "containerStatuses": [waiting("ErrImagePull")],
+        },
+        Hindrance("InvalidImageName"),
+    ),
+    "what runs beside it": (
+        {
+            "phase": "Pending",
+            "containerStatuses": [{"name": "a", "state": {"running": {}}}, waiting("CreateContainerConfigError")],
+        },
+        Hindrance("CreateContainerConfigError"),
+    ),
+    "a pod that is over waits for nothing": (
+        {"phase": "Failed", "containerStatuses": [waiting("ImagePullBackOff")]},
+        Hindrance(),
+    ),
+}
+
+
+@pytest.mark.parametrize(("status", "want"), HINDRANCES.values(), ids=HINDRANCES.keys())
+def test_what_hinders_a_pod(status: Json, want: Hindrance) -> None:
+    assert pod(status=status).hindrance == want
 
 
 @pytest.mark.parametrize(("status", "want"), ENDINGS.values(), ids=ENDINGS.keys())

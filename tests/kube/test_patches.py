@@ -193,6 +193,14 @@ CONDITIONS: dict[str, tuple[TaskStatus, dict[str, tuple[str, str]]]] = {
             "Succeeded": ("Unknown", "InProgress"),
         },
     ),
+    "hindered": (
+        replace(RUNS, ready=False, reason="ImagePullBackOff"),
+        {
+            "Scheduled": ("True", "Scheduled"),
+            "Ready": ("False", "ImagePullBackOff"),
+            "Succeeded": ("Unknown", "InProgress"),
+        },
+    ),
     "running": (
         RUNS,
         {"Scheduled": ("True", "Scheduled"), "Ready": ("True", "PodReady"), "Succeeded": ("Unknown", "InProgress")},
