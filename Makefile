@@ -15,7 +15,7 @@ SHELL   := bash
 
 BENCHES := cycle bind contended latency start churn fairness takeover
 
-.PHONY: help demo install-demo image test chart fmt lint types arch unit properties e2e bench verify docs lock binaries clean
+.PHONY: help demo install-demo image test chart fmt lint types arch unit properties e2e bench verify docs docs-site lock binaries clean
 .PHONY: test-node node-binaries bench-check chart-binaries $(BENCHES:%=bench-%)
 
 help: ## this list
@@ -69,6 +69,9 @@ bench-check: binaries ## the short form of the benchmarks, held against tests/be
 
 docs: $(STAMP) ## regenerate the generated pages
 	@$(PY) -m scripts.docs
+
+docs-site: $(STAMP) ## the documentation as a site, in build/site
+	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict --quiet
 
 verify: docs test ## regenerate, check, and demand a clean tree
 	@git diff --exit-code --stat

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
@@ -94,7 +95,7 @@ def test_a_runtime_dependency_is_imported_by_the_product(requirement: Requiremen
 
 @pytest.mark.parametrize("requirement", OTHERS, ids=str)
 def test_a_development_dependency_is_used(requirement: Requirement) -> None:
-    """Imported, loaded by pytest as a plug-in, run by the checks, or types for something that is imported."""
+    """Imported, loaded by pytest as a plug-in, run by the checks, the site's theme, or types for what is imported."""
     used = imported(sources("tests", "devcluster", "monitoring", "scripts"))
     distribution = importlib.metadata.distribution(requirement.name)
     is_plugin = any(entry.group == "pytest11" for entry in distribution.entry_points)
@@ -104,7 +105,9 @@ def test_a_development_dependency_is_used(requirement: Requirement) -> None:
         for name in {entry.name for entry in distribution.entry_points} | import_names(requirement.name)
     )
     stubbed = requirement.name.removeprefix("types-") if requirement.name.startswith("types-") else requirement.name
-    assert is_plugin or is_tool or import_names(stubbed) & used
+    theme = yaml.safe_load((ROOT / "mkdocs.yml").read_text().partition("\nplugins:")[0])["theme"]["name"]
+    is_theme = any(entry.group == "mkdocs.themes" and entry.name == theme for entry in distribution.entry_points)
+    assert is_plugin or is_tool or is_theme or import_names(stubbed) & used
 
 
 @pytest.mark.parametrize("requirement", [*RUNTIME, *OTHERS], ids=str)
