@@ -27,7 +27,7 @@ class Row:
     buckets: tuple[float, ...] = ()
 
 
-AGENTS = Row("entresol_agents", GAUGE, "Nodes in the books, whatever their state.")
+AGENTS = Row("entresol_agents", GAUGE, "Nodes that are agents, whatever their state.")
 CLUSTER = Row(
     "entresol_cluster_resources",
     GAUGE,
