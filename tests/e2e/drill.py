@@ -19,6 +19,8 @@ from tests.support.takeovers import Takeover, takeover
 
 UNDER_WAY = 500
 SLOTS = 60
+TIME_TO_LIVE = 10
+"""Seconds after which finished Tasks go, so that every take-over finds about as many objects."""
 
 
 class Mishap(Enum):
@@ -76,7 +78,10 @@ class Drill:
         """Make Tasks until so many are under way."""
         missing = UNDER_WAY - self.unfinished
         if missing > 0:
-            self._lab.tasks_for(self._team, missing, prefix=f"b{next(self._batches)}", annotations=runs(1))
+            batch = f"b{next(self._batches)}"
+            self._lab.tasks_for(
+                self._team, missing, prefix=batch, annotations=runs(1), ttlSecondsAfterFinished=TIME_TO_LIVE
+            )
             self._made += missing
 
     @property
