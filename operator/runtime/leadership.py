@@ -158,7 +158,7 @@ class Elector:
         fence, lease = self._means.fence, self._lookout.sight.lease
         left = fence.left
         fence.close()
-        if self.won.is_set() and left > 0 and lease is not None:
+        if self.won.is_set() and left > 0 and lease is not None and self._is_ours() is not None:
             outcome = await self._patch(released(lease, self._means.wall()), left)
             _log.info("the Lease is given up: %s", words_of(outcome))
 
@@ -205,7 +205,7 @@ class Elector:
         while True:
             await asyncio.sleep(max(0.0, min(pause, fence.left)))
             if fence.left <= 0:
-                raise DeposedError(f"the Lease could not be renewed for {terms.renew:g} s")
+                raise self._deposed(f"the Lease could not be renewed for {terms.renew:g} s")
             outcome = await self._renew()
             renewed = isinstance(outcome, Answer) and outcome.ok
             self._means.metrics.add(metrics.LEASE_RENEWALS, "renewed" if renewed else _kind(outcome))
@@ -223,17 +223,22 @@ class Elector:
         if outcome.ok and lookout.see(outcome.body):
             self._extend(sent)
         elif outcome.status == _NOT_FOUND:
-            raise DeposedError("the Lease was deleted")
+            raise self._deposed("the Lease was deleted")
         elif outcome.status == _CONFLICT and await lookout.look():
             since = self._is_ours()
             if since is None:
-                raise DeposedError(f"the Lease is held by {lookout.sight.lease.spec.holder_identity or 'nobody'}")
+                raise self._deposed(f"the Lease is held by {lookout.sight.lease.spec.holder_identity or 'nobody'}")
             self._extend(since)  # the answer to a renewal was lost, or somebody noted something on the object
         return outcome
 
     async def _guard(self) -> NoReturn:
         await self._means.fence.shut.wait()
         raise DeposedError("a write was held back: this replica does not hold the Lease")
+
+    def _deposed(self, words: str) -> DeposedError:
+        """Let nothing be written while everything else is still being ended."""
+        self._means.fence.close()
+        return DeposedError(words)
 
     # --- both ---
 

@@ -354,6 +354,9 @@ async def test_a_leader_ends_when_a_rival_holds_the_lease(cluster: FakeCluster, 
         taken = {**held["spec"], "holderIdentity": rival, "renewTime": format_time_exactly(1.0)}
         await cluster._replace(PATH, held, {**held, "spec": taken})
         assert await one.deposed() == f"the Lease is held by {rival}"
+        assert not one.fence.passes(), "although its time was not over"
+        await one.elector.release()
+        assert spec(cluster)["holderIdentity"] == rival, "what is another's is not given up"
 
 
 async def test_a_leader_ends_when_the_lease_is_deleted(cluster: FakeCluster) -> None:
@@ -361,6 +364,7 @@ async def test_a_leader_ends_when_the_lease_is_deleted(cluster: FakeCluster) -> 
         await until(lambda: one.leads)
         await cluster.remove(LEASES, "entresol", "system")
         assert await one.deposed() == "the Lease was deleted"
+        assert not one.fence.passes()
 
 
 async def test_nothing_is_given_up_by_who_does_not_hold_it(cluster: FakeCluster) -> None:
