@@ -4,6 +4,7 @@
 * `analytics` and `training` share the rest by their weights, with a stream of short tasks.
 * `gold` has a guarantee, but its task needs a whole agent, and none is ever empty.
 * `broke` has a ResourceQuota of no pods at all; `giant` asks for more than any agent has.
+* Of the namespace `unseen` no watch tells, though lists do: see `lossy`.
 """
 
 import time
@@ -21,6 +22,7 @@ from devcluster.ports import Ports
 from monitoring.draw import everything
 from monitoring.prometheus import Prometheus
 from tests.e2e.patience import eventually
+from tests.monitoring.lossy import Lossy
 from tests.support.objects import FOREVER, Json, pod_spec, requests_of, role, runs, task
 
 AGENTS, CORES = 10, 4
@@ -32,6 +34,7 @@ ROLES: Mapping[str, Json] = {
     "broke": {},
     "giant": {},
 }
+UNSEEN = "unseen"
 _LEASE = f"{NAMESPACE}/entresol"
 _TASKS = "/apis/entresol.dev/v1alpha1/namespaces/{}/tasks"
 
@@ -45,6 +48,7 @@ class Scene:
         self.began = 0.0
         self._ports = Ports()
         self._listens = [f"127.0.0.1:{self._ports.claim()}" for _ in self.replicas]
+        self._lossy = Lossy(self.cluster.url, self.cluster.ca, self._ports.claim(), f'"name":"{UNSEEN}"')
         targets = [
             (address, {"namespace": NAMESPACE, "pod": f"entresol-{number}"})
             for number, address in enumerate(self._listens)
@@ -57,8 +61,10 @@ class Scene:
             self.cluster.start()
             self.cluster.add_nodes(AGENTS, NodeShape(cpu=str(CORES)))
             self.replicas[0].install()
+            self._lossy.start()
+            through = str(self._lossy.kubeconfig(self.replicas[0].kubeconfig))
             for replica, address in zip(self.replicas, self._listens, strict=True):
-                replica.start(listen=address, lease=_LEASE, audit_seconds="5")
+                replica.start(kubeconfig=through, listen=address, lease=_LEASE, audit_seconds="5")
             self._server.__enter__()
         except BaseException:
             self.close(failed=True)
@@ -76,6 +82,7 @@ class Scene:
         self._server.close()
         for replica in self.replicas:
             replica.close()
+        self._lossy.close()
         self._ports.close()
         self.cluster.close(keep_logs=failed)
 
@@ -84,6 +91,7 @@ class Scene:
     def fill(self) -> None:
         """Give the hog its head start, and then everybody their work."""
         self.began = time.time()
+        self.cluster.api.create("/api/v1/namespaces", {"metadata": {"name": UNSEEN}})
         for name, spec in ROLES.items():
             self.cluster.api.create("/api/v1/namespaces", {"metadata": {"name": name}})
             self.cluster.api.create("/apis/entresol.dev/v1alpha1/frameworkroles", role(name, **spec))
