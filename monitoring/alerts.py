@@ -1,7 +1,7 @@
 """The alerts, as rules for Prometheus and as the page that lists them.
 
 An alert says that somebody should look, so each is about an effect: work that does not get what it is due, a process
-that does not see, decide or act. Each stands for a page docs/runbooks/NAME.md, which says what to do.
+that does not see, decide or act. Each stands for a page of its name in docs/runbooks, which says what to do.
 
 State comes from the leader alone, and the leader may change: `max by` over everything that names the thing but not the
 pod makes one alert of it, which goes on when another pod goes on telling the same. What every replica tells for itself
