@@ -5,6 +5,9 @@ Whoever adds such a thing adds it here; a second call finds everything in its ca
 
 from pathlib import Path
 
+import yaml
+
+from devcluster.chart import CHART
 from devcluster.node import prepare as nodes
 from devcluster.paths import cache_directory
 from image.build import build
@@ -19,9 +22,15 @@ def operator_archive() -> Path:
     return cache_directory() / "images" / f"{OURS}.tar"
 
 
+def released_archive() -> Path:
+    """The same image under the tag that the chart names when nobody says otherwise."""
+    return cache_directory() / "images" / "released.tar"
+
+
 def prepare() -> None:
     """Build and fetch."""
     nodes.prepare()
     operator_archive().parent.mkdir(parents=True, exist_ok=True)
     build(operator_archive(), OURS)
+    build(released_archive(), str(yaml.safe_load((CHART / "Chart.yaml").read_text())["appVersion"]))
     previous()
