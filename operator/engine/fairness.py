@@ -2,8 +2,9 @@
 
 How much a role holds changes with every launch and every end, so each such change is noted with its time. What it is due
 follows from what everybody holds and wants, which is dear to work out: that is done at a tick, at most once a second and
-only when something changed since. What is found then is taken to have held since the first change after the tick before,
-so a change that comes alone is entered at its own time and not at the tick's.
+only when something changed since. What is found then holds since the last change that can have made it so, and until the
+first one what was found before; in between it is taken to have moved evenly from one to the other. So a change that comes
+alone is entered at its own time and not at the tick's, and of many nothing is counted too early or too late on average.
 
 An account is therefore final up to the first change that no tick has answered yet. Whoever asks is given it up to there,
 never a guess that would have to be taken back: these sums are counters.
@@ -69,7 +70,8 @@ class Fairness:
         self._lines: dict[RoleId, _Line] = {}
         self._saved: dict[RoleId, Saved] = {}
         self._moves: dict[RoleId, list[tuple[float, Resources]]] = {}
-        self._stirred: float | None = None
+        self._stirred: float | None = None  # when what is shown may first have become untrue
+        self._demands: tuple[float, float] | None = None  # when what is due may first and last have changed
         self._settled = 0.0
         self._reminded = 0.0
 
@@ -99,10 +101,12 @@ class Fairness:
             self._lines[role] = _Line(saved.account.carried(saved.rates, led).without_leader(at))
         self._saved.clear()
 
-    def stir(self, at: float, moved: Mapping[RoleId, Resources]) -> None:
-        """Something changed that may change what is due; these roles hold this from now on."""
+    def stir(self, at: float, moved: Mapping[RoleId, Resources], *, demands: bool = True) -> None:
+        """These roles hold this from now on, and with `demands` something changed that may change what is due."""
         if self._stirred is None:
             self._stirred = at
+        if demands:
+            self._demands = (at if self._demands is None else self._demands[0], at)
         for role, holding in moved.items():
             moves = self._moves.setdefault(role, [])
             if len(moves) < MOST_MOVES:
@@ -116,16 +120,16 @@ class Fairness:
 
     def settle(self, at: float, dues: Mapping[RoleId, Due], share_of: Callable[[Resources], float]) -> None:
         """Enter what everybody is due: `dues` names every role there is, and has held since the first change."""
-        begin = at if self._stirred is None else self._stirred
+        first, last = (at, at) if self._demands is None else self._demands
         for gone in self._lines.keys() - dues.keys():
             del self._lines[gone]
         for role, due in dues.items():
             line = self._lines.get(role)
             if line is None:
-                line = self._lines[role] = _Line(Account.opened(begin))
-            self._catch_up(line, due, (begin, at), self._moves.get(role, []), share_of)
+                line = self._lines[role] = _Line(Account.opened(at if self._stirred is None else self._stirred))
+            _catch_up(line, due, (first, last, at), self._moves.get(role, []), share_of)
         self._moves.clear()
-        self._stirred = None
+        self._stirred = self._demands = None
         self._settled = at
 
     def account(self, role: RoleId, at: float) -> Account | None:
@@ -153,22 +157,46 @@ class Fairness:
             moves = self._moves.get(role)
             yield role, moves[-1][1] if moves else line.holding
 
-    @staticmethod
-    def _catch_up(
-        line: _Line,
-        due: Due,
-        span: tuple[float, float],
-        moves: list[tuple[float, Resources]],
-        share_of: Callable[[Resources], float],
-    ) -> None:
-        """Carry one account over a span at whose beginning what is due changed, and within which its holding moved."""
-        begin, end = span
-        if line.rates == _IDLE and due == _NOTHING_DUE and not moves:
-            return  # most roles of a large cluster, most of the time
-        account = line.account.carried(line.rates, begin)
-        before = line.holding if moves else due.holding
-        rates = Rates(due.entitlement, share_of(before), due.wanting)
-        for when, holding in moves:
-            account = account.carried(rates, when)
-            rates = rates._replace(share=share_of(holding))
-        line.account, line.rates, line.holding = account.carried(rates, end), rates, due.holding
+
+def _catch_up(
+    line: _Line,
+    due: Due,
+    span: tuple[float, float, float],
+    moves: list[tuple[float, Resources]],
+    share_of: Callable[[Resources], float],
+) -> None:
+    """Carry one account over a span: when what is due first and last changed, and its end."""
+    if line.rates == _IDLE and due == _NOTHING_DUE and not moves:
+        return  # most roles of a large cluster, most of the time
+    first, last, end = span
+    holding = line.holding if moves else due.holding
+    changes: list[_Change] = []
+    for when, held in moves:
+        changes.append(_Change(when, share=share_of(held)))
+        if when <= first:
+            holding = held
+    # Where what is due changed, the cluster may have, too, and with it what the same holding amounts to.
+    midway = (line.rates.entitlement + due.entitlement) / 2
+    changes.append(_Change(first, midway, share_of(holding)))
+    changes.append(_Change(last, due.entitlement))
+    account, rates = line.account, line.rates
+    for change in sorted(changes, key=_time_of):
+        account = account.carried(rates, change.when)
+        rates = Rates(
+            rates.entitlement if change.entitlement is None else change.entitlement,
+            rates.share if change.share is None else change.share,
+            wanting=due.wanting if change.when >= first else rates.wanting,
+        )
+    line.account, line.rates, line.holding = account.carried(rates, end), rates, due.holding
+
+
+class _Change(NamedTuple):
+    """What is true of one account from some time on; None where nothing changed."""
+
+    when: float
+    entitlement: float | None = None
+    share: float | None = None
+
+
+def _time_of(change: _Change) -> float:
+    return change.when

@@ -219,7 +219,7 @@ class State:
         self._timers: list[tuple[float, int, Alarm, str]] = []
         self._timer_count = 0
         self._figures_due = False
-        self._stirred = False
+        self._demands = False
         self._moved: set[RoleId] = set()
         self._touched_roles: dict[RoleId, None] = {}
         self._touched_frameworks: dict[FrameworkId, None] = {}
@@ -231,7 +231,7 @@ class State:
     def changed(self) -> None:
         """Something happened after which a cycle could come to another answer."""
         self.changes += 1
-        self._stirred = True
+        self._demands = True
 
     def drain(self, *, figures: bool) -> tuple[Effect, ...]:
         """All effects since the last time, and with figures the statuses of the touched books, once each."""
@@ -293,9 +293,10 @@ class State:
 
     def enter_moves(self, at: float) -> None:
         """Tell the fairness ledger what changed until now; half a world is not worth telling."""
-        if self._stirred and self.synced:
-            self.fairness.stir(at, {role: self.ledger.of_role(role) for role in self._moved})
-        self._stirred = False
+        if self.synced and (self._demands or self._moved):
+            moved = {role: self.ledger.of_role(role) for role in self._moved}
+            self.fairness.stir(at, moved, demands=self._demands)
+        self._demands = False
         self._moved.clear()
 
     def touch_all(self) -> None:
@@ -307,7 +308,7 @@ class State:
 
     def figures_changed(self, at: float) -> None:
         """Touch everybody soon; a burst of changes is one."""
-        self._stirred = True
+        self._demands = True
         if not self._figures_due:
             self._figures_due = True
             self.ring(at + FIGURES_PAUSE, Alarm.FIGURES, "")
@@ -329,8 +330,9 @@ class State:
         if holding is None:
             return
         self.cluster.touch(holding.agent)
-        self._stirred = True
-        if holding.charge is not None:
+        if holding.charge is None:
+            self._demands = True  # what others take is no part of the cluster that is divided
+        else:
             self._moved.add(holding.charge.role)
             self.touch_framework(holding.charge.framework)
             self.touch_role(holding.charge.role)

@@ -76,6 +76,33 @@ def test_every_move_within_a_second_is_entered_at_its_time() -> None:
     assert sums(ledger.account(A, 101.0)) == approx(0.5, 0.4 * 0.25 + 0.4 * 0.5, 0.2 * 0.5 + 0.4 * 0.25)
 
 
+def test_of_many_changes_none_counts_too_early_or_too_late() -> None:
+    ledger = Fairness()
+    ledger.settle(100.0, {A: Due(0.0)}, share_of)
+    for step in range(11):
+        ledger.stir(100.0 + step / 10, {})
+    ledger.settle(101.5, {A: Due(0.5, wanting=True)}, share_of)
+    assert sums(ledger.account(A, 101.5)) == approx(0.25 + 0.25, 0.0, 0.25 + 0.25)
+
+
+def test_a_launch_alone_changes_nothing_about_what_is_due() -> None:
+    ledger = Fairness()
+    ledger.settle(100.0, {A: Due(0.25)}, share_of)
+    ledger.stir(100.2, {A: CORE}, demands=False)
+    ledger.stir(100.4, {})
+    ledger.stir(100.8, {A: CORE.times(2)}, demands=False)
+    ledger.settle(101.0, {A: Due(0.5, holding=CORE.times(2))}, share_of)
+    assert sums(ledger.account(A, 101.0)) == approx(0.1 + 0.3, 0.6 * 0.25 + 0.2 * 0.5, 0.0)
+
+
+def test_a_cluster_that_grows_makes_the_same_holding_less() -> None:
+    ledger = Fairness()
+    ledger.settle(100.0, {A: Due(0.5, holding=CORE)}, share_of)
+    ledger.stir(101.0, {})
+    ledger.settle(102.0, {A: Due(0.5, holding=CORE)}, lambda held: share_of(held) / 2)
+    assert sums(ledger.account(A, 102.0)) == approx(1.0, 0.25 + 0.125, 0.0)
+
+
 def test_what_no_tick_has_answered_is_not_shown_yet() -> None:
     ledger = Fairness()
     ledger.settle(100.0, {A: Due(0.5, holding=CORE)}, share_of)
