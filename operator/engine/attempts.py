@@ -4,6 +4,10 @@ A container that fails is the user's failure and counts against `maxAttempts`. W
 (eviction, a lost node, a kubelet that refused it, a deletion) does not. The order matters: a killed container shows
 exit code 137 whoever killed it, so what the cluster says of the pod comes before what its containers say; and a pod
 that succeeded did so even if its node was being drained (decisions.md 10; the kubelet's words were seen on a real one).
+
+`Evicted` is said of two things. A node that runs short evicts whom it likes and says that it disrupted the pod; that is
+nobody's failure. A pod that used more storage than its own limits allow is evicted without such a condition; that is
+the storage's OOM kill, and were it not charged the Task would be tried for ever.
 """
 
 from collections.abc import Callable
@@ -17,7 +21,7 @@ REFUSED_BY_KUBELET = frozenset(
 )
 """`status.reason` of a pod that the kubelet never started; other resources follow the same pattern, `OutOf…`."""
 
-ENDED_FROM_OUTSIDE = frozenset({"Evicted", "NodeLost", "NodeShutdown", "Terminated", "Shutdown", "Preempting"})
+ENDED_FROM_OUTSIDE = frozenset({"NodeLost", "NodeShutdown", "Terminated", "Shutdown", "Preempting"})
 """`status.reason` of a pod that ran and was ended by its node."""
 
 
@@ -46,6 +50,7 @@ TABLE: tuple[Row, ...] = (
         Verdict(tasks.DROPPED, charged=False),
     ),
     Row("its node ended it", lambda pod: pod.ending.reason in ENDED_FROM_OUTSIDE, Verdict(tasks.LOST, charged=False)),
+    Row("it used too much storage", lambda pod: pod.ending.reason == "Evicted", Verdict(tasks.FAILED, charged=True)),
     Row("it ran too long", lambda pod: pod.ending.reason == "DeadlineExceeded", Verdict(tasks.FAILED, charged=True)),
     Row("somebody deleted it", lambda pod: pod.deleting, Verdict(tasks.LOST, charged=False)),
     Row("a container failed", lambda _: True, Verdict(tasks.FAILED, charged=True)),

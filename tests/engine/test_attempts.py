@@ -82,7 +82,22 @@ CASES = {
         False,
         "NodeAffinity",
     ),
-    "node pressure loses it": (Phase.FAILED, Ending(reason="Evicted"), False, tasks.LOST, False, "Evicted"),
+    "node pressure loses it": (
+        Phase.FAILED,
+        Ending(reason="Evicted", disruption="TerminationByKubelet", exit_code=137),
+        False,
+        tasks.LOST,
+        False,
+        "TerminationByKubelet",
+    ),
+    "more storage than its limits allow is charged": (
+        Phase.FAILED,
+        Ending(reason="Evicted", exit_code=137, container_reason="Error"),
+        False,
+        tasks.FAILED,
+        True,
+        "Evicted",
+    ),
     "a node that shuts down loses it": (
         Phase.FAILED,
         Ending(reason="NodeShutdown"),
