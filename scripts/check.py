@@ -93,9 +93,10 @@ STAGES: tuple[Stage, ...] = (
     Stage("e2e", _tool("pytest", "-m", "e2e", "--timeout=900", "-n", "2", "--dist", "loadfile"), tests=True),
 )
 
-# What `make test-node` runs. Only the tests of the sandbox itself are outside of it.
+# What `make test-node` runs. Outside of the sandbox are only its own tests, and those of the image, which fetch packages.
 NODE_STAGES: tuple[Stage, ...] = (
     Stage("sandbox", _tool("pytest", "-m", "node", "tests/devcluster"), tests=True),
+    Stage("image", _tool("pytest", "-m", "node", "tests/image", "--timeout=600"), tests=True),
     Stage(
         "node",
         (
