@@ -34,7 +34,7 @@ test: chart-binaries ## every check; ends with `N passed, N failed, N skipped`
 	@$(CHECK)
 
 test-node: node-binaries ## tests on real nodes; needs root, skipped where they cannot be unless REQUIRE_NODE=1
-	@$(CHECK) checkov sandbox node
+	@$(CHECK) checkov sandbox image node
 
 fmt: $(STAMP) ## format, and fix what can be fixed without thought
 	@$(PY) -m ruff format .
