@@ -11,7 +11,7 @@ import pytest
 
 from tests.architecture.repository import PYPROJECT, functions, name_of, sources
 
-FOLDERS = ("operator", "devcluster", "monitoring", "scripts")
+FOLDERS = ("operator", "devcluster", "image", "monitoring", "scripts")
 MODULE_LINES = 400
 FUNCTION_LINES = 60
 FUNCTION_LINES_P95 = 35
