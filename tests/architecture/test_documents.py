@@ -99,7 +99,7 @@ def test_sources_refer_to_pages_that_exist() -> None:
     pages = {page.name for page in PAGES}
     named = {
         name_of(path): missing
-        for path in sources("operator", "devcluster", "monitoring", "scripts", "tests")
+        for path in sources("operator", "devcluster", "image", "monitoring", "scripts", "tests")
         if (missing := set(re.findall(r"\b[\w-]+\.md\b", path.read_text())) - pages)
     }
     assert named == {}
