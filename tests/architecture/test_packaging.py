@@ -96,7 +96,7 @@ def test_a_runtime_dependency_is_imported_by_the_product(requirement: Requiremen
 @pytest.mark.parametrize("requirement", OTHERS, ids=str)
 def test_a_development_dependency_is_used(requirement: Requirement) -> None:
     """Imported, loaded by pytest as a plug-in, run by the checks, the site's theme, or types for what is imported."""
-    used = imported(sources("tests", "devcluster", "monitoring", "scripts"))
+    used = imported(sources("tests", "devcluster", "image", "monitoring", "scripts"))
     distribution = importlib.metadata.distribution(requirement.name)
     is_plugin = any(entry.group == "pytest11" for entry in distribution.entry_points)
     checks = (ROOT / "scripts" / "check.py").read_text()
