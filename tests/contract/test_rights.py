@@ -10,7 +10,6 @@ from tests.support.audit_log import Right
 from tests.support.rights import NAMESPACES, PROFILES, Json, granted, rules
 
 READING = frozenset({"list", "watch"})
-EVENT: Right = ("events.k8s.io", "events", "create")
 ROLE_STATUS: Right = ("entresol.dev", "frameworkroles/status", "patch")
 
 ALL_SWITCHES = {
@@ -42,12 +41,7 @@ def test_in_namespaced_mode_it_reads_everywhere_and_writes_where_it_serves() -> 
         "": reads | {ROLE_STATUS} | REVIEW_RIGHTS,
         chart.NAMESPACE: LEASE_RIGHTS,
         **dict.fromkeys(NAMESPACES, writes),
-        "default": {EVENT},
     }
-
-
-def test_a_served_default_namespace_is_granted_once() -> None:
-    assert placed({"namespaces": ["default"]})["default"] > {EVENT}
 
 
 def test_without_reviewed_access_it_may_review_nobody() -> None:

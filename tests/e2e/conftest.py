@@ -6,6 +6,7 @@ and whatever the test made is taken away. So one cluster serves all, and each be
 
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pykube
 import pytest
@@ -16,6 +17,8 @@ from devcluster.options import Options
 from tests.e2e.books import differences
 from tests.e2e.lab import Lab
 from tests.e2e.patience import eventually
+from tests.support.audit_log import AuditLog
+from tests.support.rights import audited
 
 # Short, so that tests of failing nodes need not wait minutes.
 OPTIONS = Options(node_grace_seconds=8, not_ready_toleration_seconds=3, unreachable_toleration_seconds=3)
@@ -26,10 +29,17 @@ _log_start: pytest.StashKey[int] = pytest.StashKey()
 
 
 @pytest.fixture(scope="session")
-def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+def audit_log(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AuditLog]:
+    """What the operator asks of the shared cluster. At the end of all tests it must have been refused nothing."""
+    with audited(tmp_path_factory.mktemp("audit")) as log:
+        yield log
+
+
+@pytest.fixture(scope="session")
+def cluster(audit_log: AuditLog, request: pytest.FixtureRequest) -> Iterator[Cluster]:
     """The control plane with kwok, Entresol's kinds and the operator's rights, but no nodes."""
     before = request.session.testsfailed
-    shared = Cluster("e2e", OPTIONS)
+    shared = Cluster("e2e", replace(OPTIONS, apiserver_flags=audit_log.flags))
     shared.start()
     yield shared
     shared.close(keep_logs=request.session.testsfailed > before)

@@ -1,21 +1,25 @@
 """The rights that the chart grants the operator, profile by profile, as the access rules of Kubernetes name them.
 
 A profile is a set of values that changes rights. Tests hold the grants against the calls that the client can make, and
-against those that the API server saw it make.
+against those that the API server's audit log saw it make.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from devcluster import chart
-from tests.support.audit_log import Right
+from tests.support.audit_log import AuditLog, Right
 
 Json = dict[str, Any]
 
 NAMESPACES = ("served-a", "served-b")
 PROFILES: dict[str, Json] = {"default": {}, "namespaced": {"namespaces": list(NAMESPACES)}}
 """Values of each profile; what an unknown name stands for is a mistake."""
+
+SERVED = "a served namespace"
 
 USER = f"system:serviceaccount:{chart.NAMESPACE}:{chart.RELEASE}"
 """The operator, as the API server knows it."""
@@ -61,3 +65,38 @@ def _binds_operator(found: Json) -> bool:
         == ("ServiceAccount", chart.NAMESPACE, chart.RELEASE)
         for subject in found.get("subjects") or ()
     )
+
+
+# --- what was seen --------------------------------------------------------------------------------
+
+
+def used(log: AuditLog) -> set[Grant]:
+    """What the operator asked and was not refused by the access rules, each with the namespace that it asked in."""
+    return {Grant(each.namespace, each.right) for each in log.entries(USER) if each.resource and not each.forbidden}
+
+
+def refused(log: AuditLog) -> list[str]:
+    """What the access rules refused the operator, in words."""
+    return sorted({f"{each.verb} {each.path}" for each in log.entries(USER) if each.forbidden})
+
+
+def unused(values: Json, seen: Iterable[Grant]) -> list[str]:
+    """The rights of a profile that were not used, in words. One served namespace stands for all."""
+    served = frozenset(values.get("namespaces", ()))
+    seen = set(seen)
+    known = seen | {Grant("", grant.right) for grant in seen}
+    known |= {Grant(SERVED, grant.right) for grant in seen if grant.namespace in served}
+    idle = {Grant(SERVED, each.right) if each.namespace in served else each for each in granted(values)} - known
+    return sorted(f"{' '.join(reversed(each.right))} in {each.namespace or 'the whole cluster'}" for each in idle)
+
+
+@contextmanager
+def audited(folder: Path) -> Iterator[AuditLog]:
+    """The audit log of a cluster in which the operator must be refused nothing.
+
+    Raises:
+        AssertionError: at the end, if the access rules refused it something.
+    """
+    log = AuditLog(folder)
+    yield log
+    assert refused(log) == [], "the operator asked for what it has no right to"

@@ -34,10 +34,6 @@ over-commits nodes and divides wrongly.
 - apiGroups: [entresol.dev]
   resources: [tasks/status, frameworks/status]
   verbs: [patch]
-{{ include "entresol.rules.events" . }}
-{{- end }}
-
-{{- define "entresol.rules.events" -}}
 - apiGroups: [events.k8s.io]
   resources: [events]
   verbs: [create]
