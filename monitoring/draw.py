@@ -121,7 +121,7 @@ def height() -> int:
     pages = list(DASHBOARDS.values())
     titles = 70 * len(pages) + 40 * sum(len(page.rows) for page in pages)
     return titles + sum(
-        (_LOW if _is_low(line) else _HIGH) + 52 for page in pages for row in page.rows for line in row.lines
+        (_LOW if _is_low(line) else _HIGH) + 62 for page in pages for row in page.rows for line in row.lines
     )
 
 
