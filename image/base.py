@@ -41,7 +41,8 @@ _MODULES = re.compile(
     r"|.*__pycache__)"
 )
 _WANTED = re.compile(
-    r"usr/lib/python3|usr/lib/[\w]+-linux-gnu\w*/(?!gconv|audit|perl)|usr/lib64/|usr/bin/python3\.\d+$"
+    r"usr/lib/python3|usr/lib/\w+-linux-gnu\w*/(?!gconv|audit|perl)|usr/bin/python3\.\d+$"
+    r"|usr/(lib|lib64)/ld[^/]*\.so[^/]*$"  # the loader, whose path is in every program
     r"|usr/share/ca-certificates/|usr/share/doc/[^/]+(/copyright)?$"
 )
 _LICENCE = re.compile(r"^License:[ \t]*(\S.*?)\s*$", re.MULTILINE)
@@ -74,7 +75,20 @@ class Base:
 
 def build() -> Base:
     """The layer, from the cache when the archive has nothing newer. Raises ImageError when this is no Debian."""
-    python, packages = _resolve()
+    try:
+        return _build()
+    except ImageError as reason:
+        # The usual one: the package lists are missing, as in a fresh container, or older than the archive.
+        try:
+            run(["apt-get", "update", "--quiet"])
+        except ImageError:
+            raise reason from None
+        return _build()
+
+
+def _build() -> Base:
+    python = _python()
+    packages = _files(_closure(python))
     architecture = run(["dpkg", "--print-architecture"]).strip()
 
     def make(tree: Path) -> tuple[Component, ...]:
@@ -85,18 +99,6 @@ def build() -> Base:
         return tuple(Component("deb", p.name, p.version, _licences(tree, p.name)) for p in packages)
 
     return Base(kept("base", [f"{p.file} {p.digest}" for p in packages], make), python, architecture)
-
-
-def _resolve() -> tuple[str, list[_Package]]:
-    """The version of Debian's Python, and the packages of the layer in the order of their names."""
-    try:
-        python = _python()
-        return python, _files(_closure(python))
-    except ImageError:
-        # The usual reason: the package lists are missing, as in a fresh container, or older than the archive.
-        run(["apt-get", "update", "--quiet"])
-        python = _python()
-        return python, _files(_closure(python))
 
 
 def _python() -> str:
@@ -110,8 +112,10 @@ def _closure(python: str) -> list[str]:
     # Wheels bring their libraries with them, but for those of the C++ compiler.
     seeds = [f"python{python}-minimal", f"libpython{python}-stdlib", "libstdc++6", "ca-certificates"]
     graph = _graph(run(["apt-cache", "depends", "--recurse", "--important", *seeds]))
+    if unknown := sorted(set(seeds) - set(graph)):
+        raise ImageError(f"apt must know {', '.join(unknown)}; run apt-get update")
     found: set[str] = set()
-    waiting = [name for name in seeds if name in graph]
+    waiting = list(seeds)
     while waiting:
         name = waiting.pop()
         if name not in found:

@@ -50,6 +50,7 @@ def dependencies(base: Base) -> Part:
 def application(base: Base, source: Path = ROOT) -> Part:
     """The layer of the product itself, from the repository at *source*."""
     files = [source / name for name in _INPUTS]
+    script = Path(__file__).with_name("entresol")
     files += [path for path in (source / "operator").rglob("*") if path.suffix != ".pyc" and path.is_file()]
 
     def make(tree: Path) -> tuple[Component, ...]:
@@ -64,10 +65,10 @@ def application(base: Base, source: Path = ROOT) -> Part:
             _install(tree / LIBRARY, base, "--no-deps", *map(str, Path(scratch).glob("*.whl")))
         _finish(tree / LIBRARY, base)
         (tree / "app/bin").mkdir()
-        shutil.copy(Path(__file__).with_name("entresol"), tree / "app/bin/entresol")
+        shutil.copy(script, tree / "app/bin/entresol")
         return _distributions(tree / LIBRARY)
 
-    return kept("application", [digest_of(files, source), base.part.layer.diff_id], make)
+    return kept("application", [digest_of(files, source), script.read_text(), base.part.layer.diff_id], make)
 
 
 def requirements() -> list[str]:
