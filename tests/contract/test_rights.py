@@ -1,6 +1,8 @@
 """The chart grants the operator what its client can ask for, and nothing else; and nobody a right over everything."""
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +13,10 @@ from tests.support.rights import NAMESPACES, PROFILES, Json, granted, rules
 
 READING = frozenset({"list", "watch"})
 ROLE_STATUS: Right = ("entresol.dev", "frameworkroles/status", "patch")
+
+GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "security.md"
+GUIDE_COLUMNS = 4  # of the table of rights
+VERBS = frozenset({"get", "list", "watch", "create", "update", "patch", "delete"})
 
 ALL_SWITCHES = {
     **PROFILES,
@@ -113,3 +119,19 @@ def test_policies_match_tasks_and_no_other_kind() -> None:
 def test_policies_can_be_switched_off(values: Json, want: int) -> None:
     kinds = [each["kind"] for each in chart.rendered(values)]
     assert kinds.count("ValidatingAdmissionPolicy") == kinds.count("ValidatingAdmissionPolicyBinding") == want
+
+
+def documented() -> set[Right]:
+    """The rights in the table of the guide: verbs and resources as code, then the group."""
+    found: set[Right] = set()
+    for line in GUIDE.read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if len(cells) == GUIDE_COLUMNS and (words := re.findall(r"`([^`]+)`", cells[0])):
+            group = "" if cells[1] == "core" else cells[1]
+            verbs = [word for word in words if word in VERBS]
+            found |= {(group, word, verb) for word in words if word not in VERBS for verb in verbs}
+    return found
+
+
+def test_the_guide_names_every_right_of_the_operator() -> None:
+    assert documented() == {grant.right for grant in granted({})}
