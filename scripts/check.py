@@ -93,8 +93,9 @@ STAGES: tuple[Stage, ...] = (
     Stage("e2e", _tool("pytest", "-m", "e2e", "--timeout=900", "-n", "2", "--dist", "loadfile"), tests=True),
 )
 
-# What `make test-node` runs. Outside of the sandbox are only its own tests, and those of the image, which fetch packages.
+# What `make test-node` runs. Outside of the sandbox are its own tests, and what fetches packages: checkov, the image.
 NODE_STAGES: tuple[Stage, ...] = (
+    Stage("checkov", _tool("scripts.checkov")),
     Stage("sandbox", _tool("pytest", "-m", "node", "tests/devcluster"), tests=True),
     Stage("image", _tool("pytest", "-m", "node", "tests/image", "--timeout=600"), tests=True),
     Stage(
@@ -183,7 +184,7 @@ def main() -> int:
     """Parses the command line and runs."""
     parser = argparse.ArgumentParser(description="Run the checks of this repository.")
     table = {stage.name: stage for stage in (*STAGES, *NODE_STAGES)}
-    parser.add_argument("stages", nargs="*", metavar="STAGE", help=f"{', '.join(table)} (all but the last two)")
+    parser.add_argument("stages", nargs="*", metavar="STAGE", help=f"{', '.join(table)} (all but the last {len(NODE_STAGES)})")
     names = parser.parse_args().stages
     chosen = select(names, table) if names else STAGES
     total = os.environ.get("CHECK_TOTAL")
