@@ -184,7 +184,9 @@ def main() -> int:
     """Parses the command line and runs."""
     parser = argparse.ArgumentParser(description="Run the checks of this repository.")
     table = {stage.name: stage for stage in (*STAGES, *NODE_STAGES)}
-    parser.add_argument("stages", nargs="*", metavar="STAGE", help=f"{', '.join(table)} (all but the last {len(NODE_STAGES)})")
+    parser.add_argument(
+        "stages", nargs="*", metavar="STAGE", help=f"{', '.join(table)} (all but the last {len(NODE_STAGES)})"
+    )
     names = parser.parse_args().stages
     chosen = select(names, table) if names else STAGES
     total = os.environ.get("CHECK_TOTAL")
