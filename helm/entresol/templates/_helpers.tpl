@@ -1,22 +1,25 @@
 {{/*
 The name of everything in this release. It is part of the names of cluster-wide objects, so that another release does
-not collide with it. Short enough for suffixes within the 63 characters of a label.
+not collide with it. Short enough for suffixes within the 63 characters of a label. A release may be called what no
+Service can be: dots are replaced, and a digit in front is refused before half of the release is there.
 */}}
 {{- define "entresol.fullname" -}}
 {{- $name := include "entresol.name" . -}}
-{{- if .Values.fullnameOverride -}}
-{{- .Values.fullnameOverride -}}
-{{- else if contains $name .Release.Name -}}
-{{- .Release.Name | trunc 43 | trimSuffix "-" -}}
-{{- else -}}
-{{- printf "%s-%s" .Release.Name $name | trunc 43 | trimSuffix "-" -}}
+{{- $full := .Values.fullnameOverride -}}
+{{- if not $full -}}
+{{- $full = contains $name .Release.Name | ternary .Release.Name (printf "%s-%s" .Release.Name $name) -}}
+{{- $full = $full | replace "." "-" | trunc 43 | trimSuffix "-" -}}
 {{- end -}}
+{{- if regexMatch "^[0-9]" $full -}}
+{{- fail (printf "the full name %s must begin with a letter, as a Service is called so: set fullnameOverride" $full) -}}
+{{- end -}}
+{{- $full -}}
 {{- end }}
 
 {{/* Labels that select the operator's pods. They are immutable in a Deployment: no version, nothing that changes. */}}
 {{- define "entresol.selectorLabels" -}}
-app.kubernetes.io/name: {{ include "entresol.name" . }}
-app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/name: {{ include "entresol.name" . | quote }}
+app.kubernetes.io/instance: {{ .Release.Name | quote }}
 app.kubernetes.io/component: operator
 {{- end }}
 

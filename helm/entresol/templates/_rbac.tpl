@@ -42,6 +42,6 @@ over-commits nodes and divides wrongly.
 {{/* The subject of every binding of the operator. */}}
 {{- define "entresol.subjects" -}}
 - kind: ServiceAccount
-  name: {{ include "entresol.serviceAccountName" . }}
-  namespace: {{ .Release.Namespace }}
+  name: {{ include "entresol.serviceAccountName" . | quote }}
+  namespace: {{ .Release.Namespace | quote }}
 {{- end }}
