@@ -153,7 +153,9 @@ async def election(
         renew=told.lease_renew_seconds,
         retry=told.lease_retry_seconds,
     )
-    async with KubeClient(connection, timeouts=Timeouts(connect=terms.call, deed=terms.call), connections=2) as client:
+    # A renewal that is given up must not arrive when the network is back: it would keep the others waiting once more.
+    patience = Timeouts(connect=terms.call, deed=terms.call, unheard=terms.call)
+    async with KubeClient(connection, timeouts=patience, connections=2) as client:
         yield Elector(terms, Means(client, fence, metrics, boot_seconds, clock.now)), fence
 
 

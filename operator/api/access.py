@@ -36,6 +36,7 @@ _LONGEST_TOKEN = 16_384
 _log = logging.getLogger(__name__)
 
 Refusal = tuple[HTTPStatus, str]
+_Memory = OrderedDict[tuple[bytes, str], tuple[float, Refusal | None]]
 
 
 class Reviewer:
@@ -45,7 +46,9 @@ class Reviewer:
         """Ask by a client that no fence holds back: a replica that stands by answers for itself too."""
         self._client = client
         self._now = now
-        self._known: OrderedDict[tuple[bytes, str], tuple[float, Refusal | None]] = OrderedDict()
+        # Apart, so that a flood of bad tokens drives out nobody who may read.
+        self._admitted: _Memory = OrderedDict()
+        self._refused: _Memory = OrderedDict()
 
     async def judge(self, authorization: str, path: str) -> Refusal | None:
         """Why whoever sends this header must not read a page; None when they may."""
@@ -54,10 +57,11 @@ class Reviewer:
         if scheme.lower() != "bearer" or not 0 < len(token) <= _LONGEST_TOKEN:
             return HTTPStatus.UNAUTHORIZED, "this page must be asked for with a bearer token"
         key = hashlib.sha256(token.encode(errors="surrogateescape")).digest(), path
-        until, verdict = self._known.get(key, (0.0, None))
-        if self._now() < until:
-            self._known.move_to_end(key)
-            return verdict
+        for memory in (self._admitted, self._refused):
+            until, verdict = memory.get(key, (0.0, None))
+            if self._now() < until:
+                memory.move_to_end(key)
+                return verdict
         verdict = await self._review(token, path)
         if verdict is None or verdict[0] is not HTTPStatus.SERVICE_UNAVAILABLE:
             self._remember(key, verdict)
@@ -78,10 +82,11 @@ class Reviewer:
         return None
 
     def _remember(self, key: tuple[bytes, str], verdict: Refusal | None) -> None:
-        self._known[key] = self._now() + (BELIEVED if verdict is None else REFUSED), verdict
-        self._known.move_to_end(key)
-        if len(self._known) > _REMEMBERED:
-            self._known.popitem(last=False)
+        memory, seconds = (self._admitted, BELIEVED) if verdict is None else (self._refused, REFUSED)
+        memory[key] = self._now() + seconds, verdict
+        memory.move_to_end(key)
+        if len(memory) > _REMEMBERED:
+            memory.popitem(last=False)
 
 
 def guard(reviewer: Reviewer) -> Middleware:

@@ -68,7 +68,7 @@ class Relay:
                 response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=headers)
                 await response.prepare(request)
                 await self._copy(answer, response, address)
-        except (ClientError, OSError, TimeoutError):
+        except (ClientError, OSError, TimeoutError, ValueError):  # an address that somebody edited is no URL
             if response is None:
                 self._metrics.add(metrics.PASSED_ON, "lost")
                 return _sorry("the leader does not answer; try again")
@@ -88,18 +88,17 @@ class Relay:
 
     async def _copy(self, answer: ClientResponse, response: web.StreamResponse, address: str) -> None:
         """Hand the answer through, as long as it comes from who leads. Raises when it breaks off."""
-        while True:
+        while self._driver.leader == address:
             try:
                 async with asyncio.timeout(_GLANCE_SECONDS):
                     piece = await answer.content.readany()
             except TimeoutError:
-                if self._driver.leader == address:
-                    continue
-                raise
+                continue
             if not piece:
-                break
+                await response.write_eof()
+                return
             await response.write(piece)
-        await response.write_eof()
+        raise ConnectionAbortedError("the leader was replaced")
 
 
 @asynccontextmanager

@@ -4,8 +4,9 @@ A holder writes its name and, again and again, the time. Two rules make that an 
 
 * Every write carries the version of the record that it was decided on. Of two candidates that saw the same record the
   API server lets one through and answers the other with 409.
-* A record that somebody holds may be taken when it has not changed for as long as it says it lasts, going by the clock
-  of whoever watches. The times in it are for people: clocks of two machines are never compared.
+* A record that somebody holds may be taken when it has not changed for as long as it says it lasts, and no sooner than
+  one of our own would be: what it says may have been edited. That goes by the clock of whoever watches. The times in it
+  are for people: clocks of two machines are never compared.
 
 Who reads and writes it, and by which clock, is not known here.
 """
@@ -94,7 +95,9 @@ def _encode(document: Mapping[str, Any]) -> bytes:
 class Sight:
     """What was last seen of a Lease, and since when it has looked like that. Times by any one clock that never jumps."""
 
-    def __init__(self) -> None:
+    def __init__(self, least: float) -> None:
+        """Leave a record that somebody holds alone for `least` seconds, however short it says it lasts."""
+        self._least = least
         self.lease: Lease | None = None
         """The record as it was last seen; None when there is none."""
         self._looked = False
@@ -118,7 +121,7 @@ class Sight:
             return inf
         if not self._last.holder_identity:
             return 0.0
-        return self._since + self._last.lease_duration_seconds - now
+        return self._since + max(self._last.lease_duration_seconds, self._least) - now
 
     def holder(self, now: float) -> Lease | None:
         """The Lease, while somebody holds it and shows signs of life."""

@@ -155,12 +155,17 @@ class Elector:
 
     async def release(self) -> None:
         """Let nothing be written any more, and let somebody else lead at once."""
-        fence, lease = self._means.fence, self._lookout.sight.lease
-        left = fence.left
-        fence.close()
-        if self.won.is_set() and left > 0 and lease is not None and self._is_ours() is not None:
+        left, lookout = self._means.fence.left, self._lookout
+        self._means.fence.close()
+        for _ in range(2):
+            lease = lookout.sight.lease
+            if not self.won.is_set() or left <= 0 or lease is None or self._is_ours() is None:
+                return
             outcome = await self._patch(released(lease, self._means.wall()), left)
             _log.info("the Lease is given up: %s", words_of(outcome))
+            # The renewal that was under way when we were told to end may have been carried out: then once more.
+            if _kind(outcome) != "conflict" or not await lookout.look():
+                return
 
     # --- the election ---
 
@@ -183,6 +188,8 @@ class Elector:
 
     async def _take(self) -> bool:
         terms, lease, claim = self._terms, self._lookout.sight.lease, self._claim()
+        if lease is not None and self._is_ours() is None:
+            self._led_until = parse_time(lease.spec.renew_time)
         sent, at = self._note()
         if lease is None:
             body = claim.made(terms.name, at)
@@ -191,7 +198,6 @@ class Elector:
             outcome = await self._patch(claim.taken(lease, at))
         if isinstance(outcome, Answer) and outcome.ok and self._lookout.see(outcome.body):
             self._extend(sent)
-            self._led_until = parse_time(lease.spec.renew_time) if lease is not None else None
             return True
         _log.info("the Lease was not to be had: %s", words_of(outcome))
         await self._lookout.look()

@@ -58,7 +58,7 @@ class Lookout:
 
     def __init__(self, client: KubeClient, terms: Terms, now: Callable[[], float]) -> None:
         """Go by the clock `now`, which must neither jump nor stand still while the machine sleeps."""
-        self.sight = Sight()
+        self.sight = Sight(terms.lease)
         self.news = asyncio.Event()
         """Set whenever the Lease is seen."""
         self._client = client

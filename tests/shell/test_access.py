@@ -164,8 +164,11 @@ async def test_a_flood_of_tokens_fills_no_memory(knowing: FakeCluster, monkeypat
     async with reviewing(knowing, Time()) as reviewer:
         assert await reviewer.judge("Bearer sesame", "/state") is None
         await asyncio.gather(*(reviewer.judge(f"Bearer x{number}", "/state") for number in range(20)))
-        assert len(reviewer._known) == 3
-        assert {len(digest) for digest, _ in reviewer._known} == {32}, "no token is kept"
+        assert len(reviewer._refused) == 3
+        assert {len(digest) for digest, _ in reviewer._refused} == {32}, "no token is kept"
+        asked = knowing.count("review")
+        assert await reviewer.judge("Bearer sesame", "/state") is None
+        assert knowing.count("review") == asked, "nobody who may read was driven out"
 
 
 async def test_the_question_is_about_the_user_and_the_path(knowing: FakeCluster) -> None:

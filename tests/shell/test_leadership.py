@@ -25,6 +25,7 @@ from tests.support.recorder import until
 TERMS = Terms(namespace="system", name="entresol", identity="one", lease=10, renew=6.0, retry=0.02)
 PATH = LEASES.path()
 HANG = Drop(Ending.SILENCE)
+HANG_AFTER = Drop(Ending.SILENCE, after_doing=True)
 LOST_AFTER = Drop(Ending.RESET, after_doing=True)
 LOST_BEFORE = Drop(Ending.RESET)
 
@@ -266,6 +267,39 @@ async def test_a_deleted_lease_is_not_made_anew_before_its_time(cluster: FakeClu
         await cluster.remove(LEASES, "entresol", "system")
         await until(lambda: two.elector._lookout.sight.lease is None)
         assert two.elector._lookout.sight.patience(two.time.now) > 9
+
+
+@pytest.mark.parametrize("seconds", [1, None, -5])
+async def test_a_lease_that_was_edited_to_last_no_time_is_left_alone_for_as_long_as_our_own(
+    cluster: FakeCluster, seconds: int | None
+) -> None:
+    """Its holder may write for as long as it was given."""
+    async with standing(cluster, "two", ready=False) as two:
+        lasting = {} if seconds is None else {"leaseDurationSeconds": seconds}
+        await cluster._create(PATH, ("system", "entresol"), {"spec": {"holderIdentity": "one", **lasting}})
+        await until(lambda: two.elector._lookout.sight.lease is not None)
+        assert two.elector._lookout.sight.patience(two.time.now) > 9
+
+
+async def test_a_lease_is_given_up_beside_a_renewal_that_was_under_way(cluster: FakeCluster) -> None:
+    async with standing(cluster) as one:
+        await until(lambda: one.leads)
+        cluster.trouble("hold", HANG_AFTER)
+        written = spec(cluster)["renewTime"]
+        await until(lambda: spec(cluster)["renewTime"] != written)
+        await one.die()
+        await one.elector.release()
+        assert spec(cluster)["holderIdentity"] == ""
+
+
+async def test_until_when_somebody_led_is_known_although_an_answer_was_lost(cluster: FakeCluster) -> None:
+    time = Time()
+    body = {"spec": {"holderIdentity": "", "renewTime": "2023-11-14T22:00:00.000000Z"}}
+    await cluster._create(PATH, ("system", "entresol"), body)
+    cluster.trouble("hold", LOST_AFTER)
+    async with standing(cluster, "two", time=time) as two:
+        await until(lambda: two.leads)
+        assert two.elector.led_until == parse_time("2023-11-14T22:00:00.000000Z")
 
 
 # --- keeping it ---

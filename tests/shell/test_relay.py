@@ -40,8 +40,17 @@ class Leader:
         self.bodies.append(await request.read())
         if request.path == "/stream":
             return await self._stream(request)
+        if request.path == "/chatter":
+            return await self._chatter(request)
         headers = {"X-Own": "yes", "Connection": "X-Private", "X-Private": "1"}
         return web.Response(status=418, text="short and stout", headers=headers)
+
+    async def _chatter(self, request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            await response.write(b"word\n")
+            await asyncio.sleep(0.01)
 
     async def _stream(self, request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse()
@@ -182,10 +191,19 @@ async def test_a_stream_of_a_leader_that_was_replaced_ends(monkeypatch: pytest.M
             await answer.content.read()
 
 
+async def test_a_stream_of_a_leader_that_was_replaced_ends_although_it_goes_on_talking() -> None:
+    async with pair() as two, two.session.get(f"{two.url}/chatter") as answer:
+        assert await answer.content.readany() == b"word\n"
+        two.driver.leader = "127.0.0.1:1"
+        with pytest.raises(ClientError):
+            await asyncio.wait_for(answer.content.read(), 5.0)
+
+
 NOBODY: dict[str, tuple[str | None, dict[str, str], str]] = {
     "nobody leads": (None, {}, "no replica leads at the moment; try again\n"),
     "it was passed on to us": ("127.0.0.1:1", {MARK: "1"}, "no replica leads at the moment; try again\n"),
     "the leader is not there": ("127.0.0.1:1", {}, "the leader does not answer; try again\n"),
+    "its address is none": ("127.0.0.1:x", {}, "the leader does not answer; try again\n"),
 }
 
 
