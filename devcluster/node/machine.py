@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
 
 from devcluster.errors import DevclusterError
 from devcluster.filelock import held
@@ -69,16 +70,16 @@ def obstacle() -> str | None:
     return None
 
 
-def install() -> None:
-    """Install the packages that are missing, as root.
+def install(packages: Sequence[str] = PACKAGES) -> None:
+    """Install those of the packages that are missing, as root.
 
     Raises:
         MachineError: apt failed.
     """
-    if not _missing():
+    if not _missing(packages):
         return
     with held(cache_directory() / "apt.lock", lambda: None):
-        missing = _missing()
+        missing = _missing(packages)
         if not missing:
             return
         with step(f"installing {', '.join(missing)}"):
@@ -93,10 +94,10 @@ def install() -> None:
             raise MachineError(f"apt must be able to install {', '.join(missing)}; it said:\n{done.stderr.strip()}")
 
 
-def _missing() -> list[str]:
-    command = ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\n", *PACKAGES]
+def _missing(packages: Sequence[str]) -> list[str]:
+    command = ["dpkg-query", "--show", "--showformat=${Package} ${db:Status-Status}\n", *packages]
     listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
-    return [package for package in PACKAGES if f"{package} installed" not in listed.splitlines()]
+    return [package for package in packages if f"{package} installed" not in listed.splitlines()]
 
 
 def _cgroups_refuse() -> str | None:

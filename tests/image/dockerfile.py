@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from devcluster.node import images
+from devcluster.node import images, machine
 from image import base
 from image.oci import Layer, Settings, write
 from image.parts import ROOT
@@ -29,11 +29,10 @@ def obstacle() -> str | None:
     if os.geteuid() != 0:
         return "Buildah needs root here"
     if shutil.which("buildah") is None:
-        install = ["apt-get", "install", "--quiet", "--quiet", "--yes", "--no-install-recommends", "buildah"]
-        quietly = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-        done = subprocess.run(install, capture_output=True, text=True, check=False, env=quietly)
-        if done.returncode != 0:
-            return f"Buildah could not be installed: {done.stderr.strip()}"
+        try:
+            machine.install(["buildah"])
+        except machine.MachineError as error:
+            return str(error)
     return None
 
 

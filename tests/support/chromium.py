@@ -5,21 +5,23 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from devcluster.node import machine
 
-def ensure() -> str:
-    """The program; installed by apt where it is missing, which only root can."""
+
+def obstacle() -> str | None:
+    """Why there is none, or None; it is installed on the way where it is missing, which only root can."""
     if shutil.which("chromium") is None:
-        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-        for words in (["update", "-qq"], ["install", "-qq", "--yes", "--no-install-recommends", "chromium"]):
-            subprocess.run(["apt-get", *words], check=True, env=quiet, stdout=subprocess.DEVNULL)
-    return "chromium"
+        if os.geteuid() != 0:
+            return "Chromium is not installed, and only root can install it"
+        machine.install(["chromium"])
+    return None
 
 
 def photograph(page: Path, picture: Path, width: int, height: int) -> None:
     """Show a page of this machine in a window of this size, and write what is seen as PNG."""
     profile = picture.with_suffix(".profile")
     command = [
-        ensure(),
+        "chromium",
         "--headless=new",
         "--no-sandbox",
         "--disable-gpu",
