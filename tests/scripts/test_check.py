@@ -1,5 +1,6 @@
 """The runner of all checks never lets a failure pass for a success."""
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -109,3 +110,31 @@ def test_the_makefile_names_existing_stages_only() -> None:
     named = {name for line in recipes for name in line.split()[1:]}
     assert named <= {stage.name for stage in (*STAGES, *NODE_STAGES)}
     assert len(recipes) > 4
+
+
+MAKES = {
+    "both are green": ("count 3 0 1", "count 5 0 1", 0, "5 passed, 0 failed, 1 skipped"),
+    "the second finds a failure": ("count 3 0 1", "count 5 2 1; exit 2", 2, "5 passed, 2 failed, 1 skipped"),
+    "the first finds a failure": ("count 3 1 0; exit 2", "count 5 1 0", 2, "5 passed, 1 failed, 0 skipped"),
+    "the second cannot even begin": ("count 3 0 1", "exit 2", 2, "3 passed, 1 failed, 1 skipped"),
+    "neither can begin": ("exit 2", "exit 2", 2, "0 passed, 2 failed, 0 skipped"),
+}
+MAKE = """#!/bin/bash
+count() {{
+  printf '{{"passed": %d, "failed": %d, "skipped": %d}}' "$@" >"$CHECK_TOTAL"
+  echo "$1 passed, $2 failed, $3 skipped"
+}}
+if [ "$1" = test ]; then {0}; else [ "$REQUIRE_NODE" = 1 ] || exit 9; {1}; fi
+"""
+
+
+@pytest.mark.parametrize(("first", "second", "want_code", "want_line"), MAKES.values(), ids=MAKES)
+def test_continuous_integration_ends_with_a_line_as_true_as_its_code(
+    tmp_path: Path, first: str, second: str, want_code: int, want_line: str
+) -> None:
+    make = tmp_path / "make"
+    make.write_text(MAKE.format(first, second))
+    make.chmod(0o755)
+    path = {"PATH": f"{tmp_path}:/usr/bin:/bin"}
+    done = subprocess.run([ROOT / ".ci" / "run"], env=path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (want_code, want_line), done.stderr
