@@ -12,7 +12,7 @@ from tests.e2e.lab import Lab
 from tests.e2e.patience import eventually
 from tests.support.arithmetic import amounts, effective_requests, total
 from tests.support.meter import Meter, Sums, Team
-from tests.support.objects import pod_spec, runs
+from tests.support.objects import pod_spec, runs, task
 from tests.support.witness import Witness
 
 LEASE = f"{NAMESPACE}/entresol"
@@ -53,6 +53,12 @@ def led_until(lab: Lab) -> float:
     namespace, name = LEASE.split("/")
     lease = lab.api.get(f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{name}")
     return datetime.fromisoformat(lease["spec"]["renewTime"]).timestamp()
+
+
+def one_by_one(lab: Lab, namespace: str, number: int) -> None:
+    """Tasks that come one after the other, and run for 10 to 20 seconds, no two neighbours alike."""
+    for index in range(number):
+        lab.create(task(f"t-{index:03}", namespace, annotations=runs(10 + 7 * index % 11)))
 
 
 class Reign:
@@ -105,15 +111,15 @@ class Reign:
 def test_the_ledger_is_right_over_two_kills(
     lab: Lab, operator: OperatorProcess, meter: Meter, record_property: Callable[[str, object], None]
 ) -> None:
-    """Tasks run for long beside the time from a decision to a pod that the test can see, which only the ledger counts."""
+    """From a decision to a pod that the test can see only the ledger counts; so nothing comes and goes in bursts."""
     operator.start(lease=LEASE, **TERMS)
     early, late = lab.tenant("early", weight=1), lab.tenant("late", weight=2)
     reign = Reign(lab, operator, (early, late))
     reign.begin()
     lab.nodes(4, cpu="6")
-    lab.tasks_for(early, 70, annotations=runs(15))
+    one_by_one(lab, early, 60)
     time.sleep(4)
-    lab.tasks_for(late, 70, annotations=runs(15))
+    one_by_one(lab, late, 60)
     time.sleep(8)
     reign.killed()
     time.sleep(8)
