@@ -17,8 +17,9 @@ from image.oci import ImageError
 def unpack(tar: tarfile.TarFile, root: Path, place: Callable[[str], str | None] = str) -> None:
     """Write *tar* below *root*; *place* gives the name that a member has there, or None to leave it out.
 
-    What is there already is replaced, as layers do with those below them. Directories appear with what lies in them, except that those of mode 1777 appear by themselves. Raises ImageError
-    for a name that leads out of *root*, and for devices.
+    What is there already is replaced, as layers do with those below them. Directories appear with what lies in them,
+    except that those of mode 1777 appear by themselves. Raises ImageError for a name that leads out of *root*, and for
+    devices.
     """
     for member in tar:
         name = place(member.name.removeprefix("./"))

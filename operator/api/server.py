@@ -1,8 +1,8 @@
 """The one HTTP server: probes, metrics, and the figures of the moment. It reads and never changes anything.
 
 By default it listens on the loopback interface only. Where it is open to others, who reads it is reviewed (`access.py`);
-what a replica that stands by cannot answer, the leader is asked for (`relay.py`). What shows names and UIDs of everybody's objects (`/debug/…`) is
-answered to this machine alone, whatever the server listens on.
+what a replica that stands by cannot answer, the leader is asked for (`relay.py`). What shows names and UIDs of
+everybody's objects (`/debug/…`) is answered to this machine alone, whatever the server listens on.
 """
 
 import ipaddress
