@@ -19,8 +19,8 @@ from tests.bench.record import RESULTS, ROOT, shown
 Json = Mapping[str, Any]
 
 PAGE = ROOT / "docs" / "performance.md"
-BENCHES = ("bind", "contended", "latency", "cycle", "start", "churn", "fairness")
-CUT = ("--short", "--only", "--sizes", "--contenders", "--offline", "--memory")
+BENCHES = ("bind", "contended", "latency", "cycle", "start", "churn", "fairness", "takeover")
+CUT = ("--short", "--only", "--sizes", "--contenders", "--offline", "--memory", "--mishap")
 """Options of benchmarks that leave something out; figures of such a run are not for the page."""
 
 SIZE = re.compile(r"^(.+?),? (\d+x\d+(?:x\d+)*)$")

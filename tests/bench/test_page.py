@@ -96,6 +96,7 @@ COMMANDS: Mapping[str, tuple[str, bool]] = {
     "a whole run": ("python -m tests.bench.bind --rounds 5", False),
     "a short run": ("python -m tests.bench.bind --short", True),
     "some of the sizes": ("python -m tests.bench.bind --sizes=200x1000", True),
+    "one way to lose a leader": ("python -m tests.bench.takeover --mishap killed", True),
 }
 
 
