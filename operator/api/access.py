@@ -6,8 +6,13 @@ open to everybody, because a kubelet has no token.
 
 Answers are believed for a minute, refusals for a few seconds. Of a token only a digest is kept. When the API server
 cannot be asked, nobody is let in and nothing is remembered.
+
+Whoever reaches the port can make up tokens, and every question counts against the operator at the API server. So one
+question about the same thing is asked at a time, and of strangers only so many; further ones are turned away at once.
+Who was let in before is no stranger: a flood does not cost a scraper its minute.
 """
 
+import asyncio
 import hashlib
 import logging
 from collections import OrderedDict
@@ -31,12 +36,19 @@ BELIEVED = 60.0
 REFUSED = 5.0
 """Seconds for which a refusal stands."""
 
+STRANGERS = 32
+"""Reviews under way of tokens that were not let in before; beyond that callers must come again."""
+
 _REMEMBERED = 1024
 _LONGEST_TOKEN = 16_384
 _log = logging.getLogger(__name__)
 
 Refusal = tuple[HTTPStatus, str]
-_Memory = OrderedDict[tuple[bytes, str], tuple[float, Refusal | None]]
+_Key = tuple[bytes, str]
+_Memory = OrderedDict[_Key, tuple[float, Refusal | None]]
+
+_GIVEN_UP = HTTPStatus.SERVICE_UNAVAILABLE, "the review was given up; try again"
+_TOO_MANY = HTTPStatus.SERVICE_UNAVAILABLE, "too many tokens are under review; try again"
 
 
 class Reviewer:
@@ -49,6 +61,7 @@ class Reviewer:
         # Apart, so that a flood of bad tokens drives out nobody who may read.
         self._admitted: _Memory = OrderedDict()
         self._refused: _Memory = OrderedDict()
+        self._under_way: dict[_Key, asyncio.Future[Refusal | None]] = {}
 
     async def judge(self, authorization: str, path: str) -> Refusal | None:
         """Why whoever sends this header must not read a page; None when they may."""
@@ -62,7 +75,24 @@ class Reviewer:
             if self._now() < until:
                 memory.move_to_end(key)
                 return verdict
-        verdict = await self._review(token, path)
+        if (under_way := self._under_way.get(key)) is not None:
+            return await asyncio.shield(under_way)
+        if key not in self._admitted and self._strangers() >= STRANGERS:
+            return _TOO_MANY
+        return await self._ask(key, token, path)
+
+    def _strangers(self) -> int:
+        return sum(key not in self._admitted for key in self._under_way)
+
+    async def _ask(self, key: _Key, token: str, path: str) -> Refusal | None:
+        """Have it reviewed, for everybody who comes with the same question meanwhile."""
+        under_way = self._under_way[key] = asyncio.get_running_loop().create_future()
+        verdict: Refusal | None = _GIVEN_UP  # which stands when our caller goes away, or the answer is odd
+        try:
+            verdict = await self._review(token, path)
+        finally:
+            del self._under_way[key]
+            under_way.set_result(verdict)
         if verdict is None or verdict[0] is not HTTPStatus.SERVICE_UNAVAILABLE:
             self._remember(key, verdict)
         return verdict
@@ -81,7 +111,9 @@ class Reviewer:
             return HTTPStatus.FORBIDDEN, f"{bearer.user.username} must be allowed to get the nonResourceURL {path}"
         return None
 
-    def _remember(self, key: tuple[bytes, str], verdict: Refusal | None) -> None:
+    def _remember(self, key: _Key, verdict: Refusal | None) -> None:
+        if verdict is not None:
+            self._admitted.pop(key, None)
         memory, seconds = (self._admitted, BELIEVED) if verdict is None else (self._refused, REFUSED)
         memory[key] = self._now() + seconds, verdict
         memory.move_to_end(key)

@@ -1,8 +1,9 @@
 """A replica that stands by passes requests on to the leader, so that every replica can be asked everything.
 
 What it passes is not understood here: any method, any path, bodies and answers of any length piece by piece as they
-come, the caller's own credentials with them. Only what belongs to one connection is left out (RFC 9110, 7.6.1), and a
-mark is set, so that a request that meets two replicas which both stand by is refused instead of running in circles.
+come, the caller's own credentials with them. How long a body may be is for the leader to say: here none is held, so none
+is bounded. Only what belongs to one connection is left out (RFC 9110, 7.6.1), and a mark is set, so that a request that
+meets two replicas which both stand by is refused instead of running in circles.
 
 Probes and metrics are always a replica's own, and so is what it shows to its own machine alone.
 """

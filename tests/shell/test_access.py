@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from entresol.api.access import BELIEVED, REFUSED, Reviewer
+from entresol.api.access import BELIEVED, REFUSED, STRANGERS, Refusal, Reviewer
 from entresol.cli.main import main
 from entresol.kube.client import KubeClient
 from entresol.kube.connection import Connection
@@ -17,7 +17,8 @@ from entresol.kube.transport import Timeouts
 from entresol.settings import Listen, Settings
 from tests.shell.operating import Operator, ready
 from tests.support.fake_cluster import FakeCluster
-from tests.support.fake_faults import Drop, Refuse
+from tests.support.fake_faults import Drop, Ending, Refuse
+from tests.support.recorder import until
 
 GOOD = {"Authorization": "Bearer sesame"}
 
@@ -109,8 +110,8 @@ class Time:
 
 
 @asynccontextmanager
-async def reviewing(cluster: FakeCluster, time: Time) -> AsyncIterator[Reviewer]:
-    async with KubeClient(Connection(cluster.url), timeouts=Timeouts(deed=0.3)) as client:
+async def reviewing(cluster: FakeCluster, time: Time, patience: float = 0.3) -> AsyncIterator[Reviewer]:
+    async with KubeClient(Connection(cluster.url), timeouts=Timeouts(deed=patience)) as client:
         yield Reviewer(client, time)
 
 
@@ -169,6 +170,66 @@ async def test_a_flood_of_tokens_fills_no_memory(knowing: FakeCluster, monkeypat
         asked = knowing.count("review")
         assert await reviewer.judge("Bearer sesame", "/state") is None
         assert knowing.count("review") == asked, "nobody who may read was driven out"
+
+
+HANGS = Drop(Ending.SILENCE)
+
+
+def words(refusal: Refusal | None) -> str:
+    assert refusal is not None
+    assert refusal[0] is HTTPStatus.SERVICE_UNAVAILABLE
+    return refusal[1]
+
+
+async def test_strangers_beyond_the_bound_are_turned_away_at_once_and_who_was_let_in_is_not(
+    knowing: FakeCluster,
+) -> None:
+    time = Time()
+    async with reviewing(knowing, time, patience=60.0) as reviewer:
+        assert await reviewer.judge("Bearer sesame", "/state") is None
+        time.now = BELIEVED + 1
+        knowing.trouble("review", *[HANGS] * STRANGERS)
+        asked = knowing.count("review")
+        flood = [asyncio.create_task(reviewer.judge(f"Bearer x{number}", "/state")) for number in range(STRANGERS)]
+        await until(lambda: knowing.count("review") == asked + STRANGERS)
+        assert "too many tokens are under review" in words(await reviewer.judge("Bearer one more", "/state"))
+        assert knowing.count("review") == asked + STRANGERS, "nobody was asked about it"
+        assert await reviewer.judge("Bearer sesame", "/state") is None
+        assert not any(each.done() for each in flood), "all of this happened while the flood was under way"
+        for each in flood:
+            each.cancel()
+        await asyncio.gather(*flood, return_exceptions=True)
+        refusal = await reviewer.judge("Bearer one more", "/state")
+        assert refusal is not None
+        assert refusal[0] is HTTPStatus.UNAUTHORIZED, "there is room again"
+
+
+async def test_who_is_refused_is_a_stranger_again(knowing: FakeCluster) -> None:
+    time = Time()
+    async with reviewing(knowing, time) as reviewer:
+        assert await reviewer.judge("Bearer sesame", "/state") is None
+        knowing.tokens.clear()
+        time.now = BELIEVED + 1
+        assert await reviewer.judge("Bearer sesame", "/state") is not None
+        assert not reviewer._admitted
+
+
+async def test_the_same_question_is_asked_once_at_a_time(knowing: FakeCluster) -> None:
+    async with reviewing(knowing, Time()) as reviewer:
+        answers = await asyncio.gather(*(reviewer.judge("Bearer sesame", "/state") for _ in range(20)))
+        assert answers == [None] * 20
+        assert knowing.count("review") == 2, "one question about the token, one about its right"
+
+
+async def test_a_caller_that_goes_away_leaves_nobody_waiting(knowing: FakeCluster) -> None:
+    knowing.trouble("review", HANGS)
+    async with reviewing(knowing, Time(), patience=60.0) as reviewer:
+        first, second, third = (asyncio.create_task(reviewer.judge("Bearer sesame", "/state")) for _ in range(3))
+        await until(lambda: knowing.count("review") == 1)
+        second.cancel()
+        first.cancel()
+        assert "the review was given up" in words(await third)
+        assert await reviewer.judge("Bearer sesame", "/state") is None
 
 
 async def test_the_question_is_about_the_user_and_the_path(knowing: FakeCluster) -> None:
