@@ -1,8 +1,9 @@
 """What the engine says of tasks, frameworks and roles -> patches of their status.
 
 A status is built whole, as the structure that it is read with, and only what differs from the published one is sent; when
-nothing does, there is no patch (None) and no request. Figures about waiting move all the time: while a task goes on
-waiting for the same reason they alone are no news (decisions.md 17).
+nothing does, there is no patch (None) and no request. Figures about waiting move all the time, and a kubelet that cannot
+start a container says so in ever new sentences: while a task's state and reason stay, neither is news by itself
+(decisions.md 17).
 
 Patches of our kinds are merge patches (RFC 7386), those of pods strategic merge patches.
 """
@@ -26,7 +27,7 @@ from entresol.kube.times import format_time
 from entresol.kube.wire import Quantity, Wire
 from entresol.kube.words import waiting_sentence
 from entresol.model.resources import CPU, MEMORY, Resources
-from entresol.model.tasks import Attempt
+from entresol.model.tasks import TERMINAL, Attempt
 
 _MAX_MESSAGE = 4096
 _MAX_REASON = 128
@@ -163,13 +164,13 @@ def _patch(before: Wire, wanted: Wire, head: Mapping[str, Any] = MappingProxyTyp
 
 
 def _without_figures(status: wire_kinds.TaskStatus) -> wire_kinds.TaskStatus:
-    """A status without what moves while its task goes on waiting for the same reason."""
-    if status.pending is None:
+    """A status without what moves while the task's state and reason stay; an end is told word for word."""
+    if status.state in TERMINAL:
         return status
     return replace(
         status,
         message="",
-        pending=replace(status.pending, message="", passed_over=0),
+        pending=status.pending and replace(status.pending, message="", passed_over=0),
         conditions=tuple(replace(condition, message="") for condition in status.conditions),
     )
 

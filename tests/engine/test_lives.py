@@ -60,6 +60,9 @@ def test_what_hinders_a_pod_is_said_as_long_as_it_does() -> None:
         "ImagePullBackOff",
         "no such image",
     )
+    for words in ("back-off", "no such image"):
+        story.tell(events.PodObserved(replace(pod, hindrance=Hindrance("ImagePullBackOff", words))))
+        assert (story.state_of("t1"), story.status("t1").reason) == (tasks.STARTING, "ImagePullBackOff")
     assert pod.agent is not None
     story.tell(AgentObserved(agent(pod.agent, ready=False)))
     assert (story.state_of("t1"), story.status("t1").reason) == (tasks.UNREACHABLE, "")

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from entresol.allocator.shares import Dominant
 from entresol.engine.status import FrameworkStatus, RoleStatus, TaskStatus
+from entresol.kube.endings import hindrance_of
 from entresol.kube.patches import framework_patch, merge_patch, role_patch, task_patch, waiting_pod_patch
 from entresol.kube.wire_kinds import Framework, FrameworkRole, Task
-from entresol.kube.wire_pod import Pod
+from entresol.kube.wire_pod import Pod, PodStatus
 from entresol.model.accounts import Account, Rates
 from entresol.model.identifiers import AgentId, FrameworkId, PodId, RoleId, TaskId
 from entresol.model.reasons import Reason, Shortage, Waiting
@@ -312,12 +313,44 @@ def test_new_figures_of_the_same_reason_are_no_news() -> None:
     assert task_patch(replace(WAITS, waiting=LONG, passed_over=99), server.observed, 999.0) is None
 
 
+def hindered(reason: str, message: str) -> TaskStatus:
+    """A pod that does not begin, in the kubelet's words."""
+    waiting = {"name": "c", "state": {"waiting": {"reason": reason, "message": message}}}
+    said = hindrance_of(msgspec.convert({"phase": "Pending", "containerStatuses": [waiting]}, PodStatus))
+    record = replace(RUNS.record, state="TASK_STARTING", started=None)
+    return replace(RUNS, record=record, ready=False, reason=said.reason, message=said.message)
+
+
+PULLS = hindered("ErrImagePull", 'failed to pull and unpack image "x:1": not found')
+
+
+def test_an_image_that_cannot_be_had_is_written_about_once_however_often_it_is_tried() -> None:
+    server = task_server(PULLS)
+    backs_off = hindered("ImagePullBackOff", 'Back-off pulling image "x:1"')
+    for turn in range(4):
+        assert task_patch(backs_off if turn % 2 == 0 else PULLS, server.observed, 200.0 + turn) is None
+    assert conditions(server.status)["Ready"] == ("False", "ImagePullBackOff")
+    server.take(task_patch(replace(backs_off, generation=3), server.observed, 300.0))
+    assert server.status["message"] == 'Back-off pulling image "x:1"', "the newest words ride along with news"
+
+
+def test_the_words_of_an_end_are_news() -> None:
+    server = task_server(ends("TASK_FAILED", reason="Error", message="exit code 1"))
+    server.take(task_patch(ends("TASK_FAILED", reason="Error", message="exit code 2"), server.observed, 200.0))
+    assert server.status["message"] == "exit code 2"
+
+
 NEWS: dict[str, TaskStatus] = {
     "another reason": replace(WAITS, waiting=Waiting(reason=Reason.BEHIND)),
     "an attempt": replace(WAITS, record=replace(WAITS.record, attempt=1)),
     "another generation": replace(WAITS, generation=3),
     "an end of waiting": RUNS,
 }
+
+
+def test_another_hindrance_is_news() -> None:
+    other = hindered("CreateContainerConfigError", "no such secret")
+    assert task_patch(other, task_server(PULLS).observed, 999.0) is not None
 
 
 @pytest.mark.parametrize("status", NEWS.values(), ids=NEWS.keys())
