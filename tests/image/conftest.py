@@ -40,10 +40,14 @@ def archive(built: Built) -> Archive:
     return read(built.image.file)
 
 
-@pytest.fixture
-def root(archive: Archive, tmp_path: Path, unless: Callable[[bool, str], None]) -> Iterator[Root]:
-    """The image's file system, in which its programs can be run."""
+@pytest.fixture(scope="session")
+def root(
+    archive: Archive, tmp_path_factory: pytest.TempPathFactory, unless: Callable[[bool, str], None]
+) -> Iterator[Root]:
+    """The image's file system, in which its programs can be run; they run as a user who may not change it."""
     unless(Root.possible(), "it needs root, to run something in another root")
-    archive.unpack(tmp_path / "root")
-    yield Root(tmp_path / "root", archive)
-    shutil.rmtree(tmp_path / "root")
+    folder = tmp_path_factory.mktemp("root")
+    folder.chmod(0o755)
+    archive.unpack(folder)
+    yield Root(folder, archive)
+    shutil.rmtree(folder)
