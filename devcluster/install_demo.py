@@ -31,7 +31,7 @@ from devcluster.install_examples import on_small_nodes
 from devcluster.node import prepare as nodes
 from devcluster.node import sandbox
 from devcluster.node.cluster import RealCluster
-from devcluster.paths import SOURCES, cache_directory
+from devcluster.paths import BUILD, SOURCES
 from devcluster.waiting import wait_until
 from image.build import build
 
@@ -51,7 +51,7 @@ _LINES = 9
 
 def archive() -> Path:
     """Where the image lies."""
-    return cache_directory() / "images" / f"{TAG}.tar"
+    return BUILD / "images" / f"{TAG}.tar"
 
 
 def prepare() -> None:

@@ -13,6 +13,10 @@ from pathlib import Path
 SOURCES = Path(__file__).resolve().parent
 
 
+BUILD = SOURCES.parent / "build"
+"""What is made from this very work tree lies in it: another checkout must not find it."""
+
+
 def cache_directory() -> Path:
     """Where programs are kept: `$ENTRESOL_CACHE`, else `entresol` in the XDG cache folder."""
     chosen = os.environ.get("ENTRESOL_CACHE")

@@ -159,8 +159,14 @@ class Driver:
         return None if self.leads else self._leadership.address
 
     def stale(self) -> Mapping[str, float]:
-        """The kinds whose watch is dead, with the seconds since its last sign of life."""
-        return {name: stream.age for name, stream in self.world.streams().items() if stream.age > STALE_SECONDS}
+        """The kinds whose watch is dead and does not know it, with the seconds since its last sign of life.
+
+        One that knows is at work on it already. To end the process for that would not bring the API server back, and
+        would cost every replica what it knows of the cluster.
+        """
+        troubled = self.world.problems()
+        streams = self.world.streams().items()
+        return {name: each.age for name, each in streams if each.age > STALE_SECONDS and name not in troubled}
 
     async def settle(self, patience: float) -> bool:
         """Wait until every event was answered by a whole cycle, for so many seconds at most; returns whether it was."""

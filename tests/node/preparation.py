@@ -9,7 +9,7 @@ import yaml
 
 from devcluster.chart import CHART
 from devcluster.node import prepare as nodes
-from devcluster.paths import cache_directory
+from devcluster.paths import BUILD
 from image.build import build
 from tests.node.previous import previous
 
@@ -19,12 +19,12 @@ OURS = "under-test"
 
 def operator_archive() -> Path:
     """Where the archive of the operator's image lies."""
-    return cache_directory() / "images" / f"{OURS}.tar"
+    return BUILD / "images" / f"{OURS}.tar"
 
 
 def released_archive() -> Path:
     """The same image under the tag that the chart names when nobody says otherwise."""
-    return cache_directory() / "images" / "released.tar"
+    return BUILD / "images" / "released.tar"
 
 
 def prepare() -> None:

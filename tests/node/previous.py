@@ -13,6 +13,8 @@ from typing import Any
 
 import yaml
 
+from devcluster.errors import DevclusterError
+from devcluster.filelock import held
 from devcluster.paths import SOURCES, cache_directory
 from image.build import build
 
@@ -36,6 +38,13 @@ def previous() -> Previous:
     """Build it, or find it in the cache."""
     home = cache_directory() / "previous" / COMMIT
     archive = home / "image.tar"
+    home.mkdir(parents=True, exist_ok=True)
+    with held(home / "lock", lambda: None):
+        _ensure(home, archive)
+    return Previous(home / "tree" / "helm" / "entresol", archive)
+
+
+def _ensure(home: Path, archive: Path) -> None:
     if not archive.exists():
         tree = home / "tree"
         _check_out(tree)
@@ -43,16 +52,15 @@ def previous() -> Previous:
         unfinished = home / "unfinished.tar"
         build(unfinished, TAG, source=tree)
         unfinished.replace(archive)
-    return Previous(home / "tree" / "helm" / "entresol", archive)
 
 
 def _check_out(target: Path) -> None:
-    packed = subprocess.run(
-        ["git", "archive", COMMIT, "operator", "helm", "pyproject.toml", "README.md", "LICENSE", "requirements.lock"],
-        cwd=_ROOT,
-        check=True,
-        capture_output=True,
-    ).stdout
+    parts = ("operator", "helm", "pyproject.toml", "README.md", "LICENSE", "requirements.lock")
+    done = subprocess.run(["git", "archive", COMMIT, *parts], cwd=_ROOT, check=False, capture_output=True)
+    if done.returncode != 0:
+        said = done.stderr.decode(errors="replace").strip()
+        raise DevclusterError(f"the history of the repository must hold {COMMIT}, the version before: {said}")
+    packed = done.stdout
     with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
         archive.extractall(target, filter="data")
 

@@ -38,6 +38,18 @@ async def test_a_silent_watch_turns_liveness_red(
         assert "no sign of life from the watch on nodes for 0 s" in words
 
 
+async def test_a_watch_that_is_known_to_fail_is_no_reason_to_end_the_process(
+    cluster: FakeCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(driver_module, "STALE_SECONDS", 0.0)
+    cluster.defined = False
+    async with running(cluster, tmp_path) as operator:
+        await until(lambda: "tasks" in operator.driver.world.problems())
+        _, words = await operator.get("/livez")
+        assert "tasks" not in words
+        assert "nodes" in words
+
+
 async def test_readiness_says_what_it_is_waiting_for(cluster: FakeCluster, tmp_path: Path) -> None:
     cluster.defined = False
     async with running(cluster, tmp_path) as operator:
