@@ -26,7 +26,7 @@ def main() -> None:
 @click.option("--node/--no-node", default=False, help="also what a real node and a chart need")
 def build(*, promtool: bool, chart: bool, node: bool) -> None:
     """Build the programs that are not in the cache: the control plane, and Helm, which installs the operator's rights."""
-    wanted = (*binaries.CONTROL_PLANE, "helm")
+    wanted: tuple[str, ...] = (*binaries.CONTROL_PLANE, "helm")
     wanted += binaries.CHART if chart or node else ()
     wanted += binaries.NODE if node else ()
     for program, path in binaries.ensure(dict.fromkeys(wanted)).items():
