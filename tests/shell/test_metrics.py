@@ -99,7 +99,12 @@ def test_a_standby_shows_what_is_its_own_and_nothing_of_the_cluster() -> None:
     assert shown['entresol_watch_age_seconds{kind="pods"}'] == 0.5
     own = {head.partition("{")[0] for head in shown if head.startswith("entresol_")}
     assert "entresol_build_info" in own
-    assert not own & {"entresol_agents", "entresol_recovering", "entresol_lease_age_seconds", "entresol_deeds_under_way"}
+    assert not own & {
+        "entresol_agents",
+        "entresol_recovering",
+        "entresol_lease_age_seconds",
+        "entresol_deeds_under_way",
+    }
     assert not {name for name in own if name.startswith(("entresol_role_", "entresol_framework_", "entresol_cluster_"))}
 
 
