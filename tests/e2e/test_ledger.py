@@ -81,7 +81,7 @@ class Reign:
         end = max(led_until(self._lab), *(when(each) for each in self._ledgers()))
         self.spans.append((self._began, end))
         before = [float(each["leaderlessSeconds"]) for each in self._ledgers()]
-        self._operator.start(lease=LEASE, **TERMS)
+        self._operator.start(wait=True, seconds=60.0, lease=LEASE, **TERMS)
         after = eventually(
             "the next one has written",
             lambda: [float(each["leaderlessSeconds"]) for each in self._ledgers()],
@@ -112,7 +112,7 @@ def test_the_ledger_is_right_over_two_kills(
     lab: Lab, operator: OperatorProcess, meter: Meter, record_property: Callable[[str, object], None]
 ) -> None:
     """From a decision to a pod that the test can see only the ledger counts; so nothing comes and goes in bursts."""
-    operator.start(lease=LEASE, **TERMS)
+    operator.start(wait=True, seconds=60.0, lease=LEASE, **TERMS)
     early, late = lab.tenant("early", weight=1), lab.tenant("late", weight=2)
     reign = Reign(lab, operator, (early, late))
     reign.begin()
