@@ -10,7 +10,8 @@ An account is therefore final up to the first change that no tick has answered y
 never a guess that would have to be taken back: these sums are counters.
 
 After a restart accounts go on from what the roles' statuses say (`Saved`). For as long as somebody still led, the rates
-that were saved are carried on; from then on it is time without a leader, which is counted apart.
+that were saved are carried on; from then on it is time without a leader, which is counted apart. What one status says of
+itself is never believed about the others where anything better is known: clocks are wrong, and statuses are edited.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -30,6 +31,12 @@ REMINDER = 15.0
 
 MOST_MOVES = 4096
 """Changes of one role's holding that are kept between two looks; further ones are entered as one."""
+
+MOST_RESTING = 10_000
+"""Accounts that are kept of roles without an object that hold and want nothing now; the oldest go first."""
+
+SKEW = 60.0
+"""Seconds by which the clock of whoever led before may be ahead of ours."""
 
 _IDLE = Rates()
 
@@ -68,6 +75,7 @@ class Fairness:
     def __init__(self) -> None:
         self.leaderless = 0.0
         self._lines: dict[RoleId, _Line] = {}
+        self._resting: dict[RoleId, Account] = {}
         self._saved: dict[RoleId, Saved] = {}
         self._moves: dict[RoleId, list[tuple[float, Resources]]] = {}
         self._stirred: float | None = None  # when what is shown may first have become untrue
@@ -86,19 +94,23 @@ class Fairness:
         """The role's object is gone: whoever makes one of that name begins at zero."""
         self._saved.pop(role, None)
         self._lines.pop(role, None)
+        self._resting.pop(role, None)
 
     def resume(self, at: float, led_until: float | None) -> None:
         """Go on from what was found; a look at what is due must follow.
 
-        `led_until` is until when somebody is known to have led. Whoever wrote a status led as well, so it is never
-        before the newest of these.
+        `led_until` is until when somebody is known to have led. Where nobody knows, it is the newest that any status
+        says: whoever wrote it led. An account that reaches further goes on from its own end.
         """
-        ends = [saved.account.as_of for saved in self._saved.values()] + ([] if led_until is None else [led_until])
-        led = min(max(ends, default=at), at)
-        known = [saved.account.leaderless for saved in self._saved.values()]
-        self.leaderless = max(known, default=0.0) + at - led
+        if led_until is None:
+            said = (saved.account.as_of for saved in self._saved.values())
+            led_until = max((as_of for as_of in said if as_of <= at + SKEW), default=at)
+        led = min(led_until, at)
         for role, saved in self._saved.items():
-            self._lines[role] = _Line(saved.account.carried(saved.rates, led).without_leader(at))
+            account = saved.account.plausible(at).carried(saved.rates, led).without_leader(at)
+            self._lines[role] = _Line(account)
+        known = [line.account.leaderless for line in self._lines.values()]
+        self.leaderless = max(known, default=at - led)
         self._saved.clear()
 
     def stir(self, at: float, moved: Mapping[RoleId, Resources], *, demands: bool = True) -> None:
@@ -120,14 +132,21 @@ class Fairness:
 
     def settle(self, at: float, dues: Mapping[RoleId, Due], share_of: Callable[[Resources], float]) -> None:
         """Enter what everybody is due: `dues` names every role there is, and has held since the first change."""
+        begun = at if self._stirred is None else self._stirred
         first, last = (at, at) if self._demands is None else self._demands
-        for gone in self._lines.keys() - dues.keys():
-            del self._lines[gone]
-        for role, due in dues.items():
-            line = self._lines.get(role)
-            if line is None:
-                line = self._lines[role] = _Line(Account.opened(at if self._stirred is None else self._stirred))
+
+        def enter(role: RoleId, line: _Line, due: Due) -> None:
             _catch_up(line, due, (first, last, at), self._moves.get(role, []), share_of)
+
+        for gone in self._lines.keys() - dues.keys():
+            line = self._lines.pop(gone)
+            enter(gone, line, _NOTHING_DUE)
+            self._rest(gone, line.account)
+        for role, due in dues.items():
+            if role not in self._lines:
+                rested = self._resting.pop(role, None)
+                self._lines[role] = _Line(rested.carried(_IDLE, begun) if rested else Account.opened(begun))
+            enter(role, self._lines[role], due)
         self._moves.clear()
         self._stirred = self._demands = None
         self._settled = at
@@ -156,6 +175,11 @@ class Fairness:
         for role, line in self._lines.items():
             moves = self._moves.get(role)
             yield role, moves[-1][1] if moves else line.holding
+
+    def _rest(self, role: RoleId, account: Account) -> None:
+        self._resting[role] = account
+        if len(self._resting) > MOST_RESTING:
+            del self._resting[next(iter(self._resting))]
 
 
 def _catch_up(

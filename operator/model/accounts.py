@@ -4,7 +4,7 @@ The unit is the share-second: the whole cluster for one second, or half of it fo
 changes, so an account is carried from one point in time to the next by what held in between (`Rates`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 
@@ -76,6 +76,10 @@ class Account:
             deficit=self.deficit,
             leaderless=self.leaderless + max(0.0, until - self.as_of),
         )
+
+    def plausible(self, at: float) -> "Account":
+        """The account without more time without a leader than there can have been until now."""
+        return replace(self, leaderless=min(self.leaderless, max(0.0, at - self.since)))
 
 
 class Saved(NamedTuple):

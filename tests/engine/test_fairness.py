@@ -124,11 +124,38 @@ def test_too_many_moves_are_entered_as_one(monkeypatch: pytest.MonkeyPatch) -> N
     assert sums(ledger.account(A, 104.0)) == approx(0.0, 3 * 0.75, 0.0)
 
 
-def test_a_role_nobody_speaks_of_any_more_has_no_account() -> None:
+def test_an_account_that_nobody_speaks_of_rests_and_is_taken_up_where_it_was() -> None:
+    ledger = Fairness()
+    ledger.settle(100.0, {A: Due(), B: Due(0.5, holding=CORE)}, share_of)
+    ledger.stir(110.0, {B: Resources()})
+    ledger.settle(111.0, {A: Due()}, share_of)
+    assert ledger.account(B, 111.0) is None
+    assert dict(ledger.holdings()).keys() == {A}
+    ledger.stir(200.0, {B: CORE})
+    ledger.settle(201.0, {A: Due(), B: Due(0.5, holding=CORE)}, share_of)
+    account = ledger.account(B, 201.0)
+    assert sums(account) == approx(5.5, 2.75, 0.0)
+    assert account is not None
+    assert account.since == 100.0
+
+
+def test_who_is_forgotten_while_at_rest_begins_at_zero() -> None:
+    ledger = Fairness()
+    ledger.settle(100.0, {A: Due(0.5)}, share_of)
+    ledger.settle(110.0, {}, share_of)
+    ledger.forget(A)
+    ledger.settle(120.0, {A: Due(0.5)}, share_of)
+    assert ledger.account(A, 120.0) == Account.opened(120.0)
+
+
+def test_of_too_many_accounts_at_rest_the_oldest_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fairness, "MOST_RESTING", 1)
     ledger = Fairness()
     ledger.settle(100.0, {A: Due(0.5), B: Due(0.5)}, share_of)
-    ledger.settle(101.0, {A: Due(0.5)}, share_of)
-    assert ledger.account(B, 101.0) is None
+    ledger.settle(110.0, {B: Due(0.5)}, share_of)
+    ledger.settle(120.0, {}, share_of)
+    ledger.settle(130.0, {A: Due(0.5), B: Due(0.5)}, share_of)
+    assert [account.since for role in (A, B) if (account := ledger.account(role, 130.0))] == [130.0, 100.0]
 
 
 def test_looks_are_a_second_apart_and_only_after_a_change() -> None:
@@ -199,6 +226,35 @@ def test_a_status_of_the_future_is_not_carried_back() -> None:
     assert sums(account) == approx(40.0, 30.0, 5.0)
     assert account is not None
     assert (account.as_of, account.leaderless) == (90.0, 2.0)
+
+
+WRONG = Saved(Account(since=0.0, as_of=1e9, leaderless=9e14), Rates())
+GAPS = {
+    "the Lease says until when somebody led": (106.0, 43.0, 2.0 + 3994.0),
+    "without one, a clock that cannot be says nothing": (None, 40.0, 2.0 + 4000.0),
+}
+
+
+@pytest.mark.parametrize(("led_until", "entitled", "leaderless"), GAPS.values(), ids=GAPS.keys())
+def test_one_wrong_status_does_not_speak_for_the_others(
+    led_until: float | None, entitled: float, leaderless: float
+) -> None:
+    ledger = Fairness()
+    ledger.found(A, SAVED)
+    ledger.found(B, WRONG)
+    ledger.resume(4100.0, led_until)
+    ledger.settle(4100.0, {A: Due(), B: Due()}, share_of)
+    account = ledger.account(A, 4100.0)
+    assert account is not None
+    assert (account.entitled, account.leaderless) == approx(entitled, leaderless)
+    assert ledger.leaderless <= 4100.0, "nobody can have been without a leader for longer than the account is old"
+
+
+def test_an_account_of_the_future_was_never_without_a_leader() -> None:
+    ledger = Fairness()
+    ledger.found(A, Saved(Account(since=200.0, as_of=300.0, leaderless=50.0), Rates()))
+    ledger.resume(100.0, None)
+    assert ledger.leaderless == 0.0
 
 
 def test_a_status_without_an_account_takes_back_what_was_found_before() -> None:
