@@ -134,9 +134,9 @@ class Engine:
         return report.framework_status(self.state, books, framework, at) if framework in books.known else None
 
     def role(self, role: RoleId, at: float) -> RoleStatus | None:
-        """One role's status; None when it has no object and holds and wants nothing."""
+        """One role's status; None when its object is somebody else's, or it has none and holds and wants nothing."""
         books = self._present_books(at)
-        return books.role(role, at) if role in books.roles else None
+        return books.role(role, at) if role in books.roles and self.state.tenants.concerns(role) else None
 
     def summary(self, at: float) -> Summary:
         """Everybody's figures at once."""

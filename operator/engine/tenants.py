@@ -89,11 +89,12 @@ class Tenants:
         """The roles that have an object and could be held by anybody who is served."""
         if not self._served:
             return self._roles
-        return {
-            role.id: role
-            for role in self._roles.values()
-            if any(self._admits(role, namespace) for namespace in self._served)
-        }
+        return {role: known for role, known in self._roles.items() if self.concerns(role)}
+
+    def concerns(self, role: RoleId) -> bool:
+        """Whether anybody who is served could hold the role; if not, its object is somebody else's."""
+        known = self._roles.get(role)
+        return known is None or not self._served or any(self._admits(known, namespace) for namespace in self._served)
 
     def frameworks(self) -> Mapping[FrameworkId, Framework]:
         """The frameworks that have an object."""

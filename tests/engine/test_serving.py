@@ -176,6 +176,20 @@ def test_where_some_namespaces_are_served_figures_are_published_of_a_role(one: R
     assert ([role.id for role in story.engine.summary(story.at).roles] == [one.id]) is want
 
 
+def test_when_access_is_withdrawn_work_stays_charged_and_the_status_is_somebody_elses() -> None:
+    shared = FrameworkObserved(framework("a/main", role="shared"))
+    open_to = RoleObserved(role("shared", namespaces=("a", "b")))
+    story = told(BACK, open_to, shared, TaskObserved(task("t1")), served=frozenset({"a"})).carry_out().running("t1")
+    assert story.engine.role(RoleId("shared"), story.at) is not None
+    story.tell(RoleObserved(role("shared", namespaces=("b",))))
+    assert story.engine.role(RoleId("shared"), story.at) is None
+    assert story.held("shared") == amounts(1)
+    (figures,) = (one for one in story.engine.summary(story.at).roles if one.id == "shared")
+    assert figures.held == amounts(1), "metrics tell of it as long as it runs"
+    story.tell(open_to)
+    assert story.engine.role(RoleId("shared"), story.at) is not None
+
+
 def test_guarantees_of_roles_that_are_somebody_elses_take_nothing_away() -> None:
     huge = Role(id=RoleId("b"), guarantee=amounts(100))
     story = told(BACK, RoleObserved(role("a")), RoleObserved(huge), served=frozenset({"a"}))
