@@ -38,6 +38,7 @@ _LEASE_NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _IDENTITY = re.compile(r"[-A-Za-z0-9_.]{1,200}")
 _POD_VARIABLES = ("KUBERNETES_SERVICE_HOST", "KUBERNETES_SERVICE_PORT")
 _MAX_PORT = 65535
+_SLACK = 1.0  # what is on its way when the leader stops has so long to arrive, before another one may begin
 
 
 class SettingsError(ValueError):
@@ -239,7 +240,9 @@ class Settings:
     )
     lease_seconds: int = _setting(_whole(2, 3_600), 10, "seconds after which a leader without news is replaced")
     lease_renew_seconds: float = _setting(
-        _seconds(1, 3_600), 6.0, "seconds after a renewal for which the leader may write; less than lease_seconds"
+        _seconds(1, 3_600),
+        6.0,
+        "seconds after a renewal for which the leader may write; at least 1 less than lease_seconds",
     )
     lease_retry_seconds: float = _setting(
         _seconds(0.1, 600), 1.5, "seconds between two renewals; less than lease_renew_seconds"
@@ -296,10 +299,10 @@ class Settings:
             )
         if self.context is not None and self.kubeconfig is None and self.pod:
             problems.append("context must come with kubeconfig: a pod's service account knows no contexts")
-        if not self.lease_retry_seconds < self.lease_renew_seconds < self.lease_seconds:
+        if not self.lease_retry_seconds < self.lease_renew_seconds <= self.lease_seconds - _SLACK:
             problems.append(
-                "lease_retry_seconds must be less than lease_renew_seconds, and that less than lease_seconds: "
-                f"{self.lease_retry_seconds:g}, {self.lease_renew_seconds:g}, {self.lease_seconds}"
+                "lease_retry_seconds must be less than lease_renew_seconds, and that at least a second less than "
+                f"lease_seconds: {self.lease_retry_seconds:g}, {self.lease_renew_seconds:g}, {self.lease_seconds}"
             )
         if self.lease is not None and self.advertise is None and ipaddress.ip_address(self.listen.host).is_unspecified:
             problems.append(

@@ -63,8 +63,9 @@ BAD = {
     "a retry without a pause": ({"LEASE_RETRY_SECONDS": "0"}, "must be a number of seconds from 0.1 to 600"),
     "a deadline after the lease": (
         {"LEASE_RENEW_SECONDS": "10"},
-        "lease_retry_seconds must be less than lease_renew_seconds, and that less than lease_seconds: 1.5, 10, 10",
+        "and that at least a second less than lease_seconds: 1.5, 10, 10",
     ),
+    "a deadline just before the lease": ({"LEASE_RENEW_SECONDS": "9.5"}, "at least a second less than lease_seconds"),
     "a retry after the deadline": ({"LEASE_RETRY_SECONDS": "6"}, "must be less than lease_renew_seconds"),
     "a replica that nobody finds": (
         {"LEASE": "a/b", "LISTEN": "[::]:8080"},
@@ -154,6 +155,29 @@ def test_every_kind_of_value_is_understood(tmp_path: Path) -> None:
     assert read({"ENTRESOL_EXCLUDED_RESOURCES": ""}).excluded_resources == frozenset()
 
 
+TERMS = {
+    "the shortest": ("2", "1", "0.1"),
+    "short ones": ("4", "2.4", "0.6"),
+    "a second apart": ("10", "9", "1.5"),
+}
+
+
+@pytest.mark.parametrize(("lease", "renew", "retry"), TERMS.values(), ids=TERMS)
+def test_a_lease_may_be_short(lease: str, renew: str, retry: str) -> None:
+    told = read(
+        {
+            "ENTRESOL_LEASE_SECONDS": lease,
+            "ENTRESOL_LEASE_RENEW_SECONDS": renew,
+            "ENTRESOL_LEASE_RETRY_SECONDS": retry,
+        }
+    )
+    assert (told.lease_seconds, told.lease_renew_seconds, told.lease_retry_seconds) == (
+        int(lease),
+        float(renew),
+        float(retry),
+    )
+
+
 SELECTORS = {
     "": (),
     " ": (),
@@ -171,6 +195,8 @@ SELECTORS = {
         Requirement("d", "DoesNotExist"),
     ),
     "in in (in)": (Requirement("in", "In", ("in",)),),
+    "pool in ()": (Requirement("pool", "In", ("",)),),
+    "pool notin (a,,b)": (Requirement("pool", "NotIn", ("a", "", "b")),),
 }
 
 
