@@ -14,6 +14,7 @@ from entresol.engine.status import RoleStatus
 from entresol.model.accounts import Account, Rates, Saved
 from entresol.model.identifiers import FrameworkId, RoleId
 from entresol.model.resources import Resources
+from entresol.model.tenants import Role
 from tests.engine.story import POLICY, Story, agent, framework, role, task
 
 A, B = RoleId("a"), RoleId("b")
@@ -399,8 +400,8 @@ PLACEABLE = {
 
 
 @pytest.mark.parametrize(("holder", "cpus", "looked", "want"), PLACEABLE.values(), ids=PLACEABLE.keys())
-def test_what_is_placeable(holder: object, cpus: list[int], looked: bool, want: int) -> None:
-    story = Story.begin(N1, RoleObserved(holder), FrameworkObserved(framework("a/main")))  # type: ignore[arg-type]
+def test_what_is_placeable(holder: Role, cpus: list[int], looked: bool, want: int) -> None:
+    story = Story.begin(N1, RoleObserved(holder), FrameworkObserved(framework("a/main")))
     story.tell(TaskObserved(task("t0", cpu=2)))
     story.run().carry_out()
     for number, cpu in enumerate(cpus, start=1):
