@@ -103,7 +103,7 @@ class Audit:
     metrics: Metrics
     routine: Routine
     drift: dict[str, int] = field(default_factory=dict)
-    """How many objects of each kind drifted, as the last audit found."""
+    """How many objects of each kind drifted, as the last audit found that could list it."""
 
     async def run(self) -> None:
         """Audit until cancelled. Raises BooksBrokenError."""
@@ -123,7 +123,7 @@ class Audit:
             else:
                 found[holder.name] = len(differences)
         found[BOOKS] = await self._recount()
-        self.drift = found
+        self.drift |= found
         outcome = DRIFTED if any(found.values()) else FAILED if failed else CLEAN
         self.metrics.add(metrics.AUDITS, outcome)
         return outcome

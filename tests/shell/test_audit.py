@@ -1,7 +1,7 @@
 """What is held in memory against the cluster: drift is found by two looks, told, and repaired; broken books end all."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,9 @@ from entresol.kube.connection import Connection
 from entresol.kube.resources import ALL_TASKS, PODS, TASKS
 from entresol.kube.rolls import Roll, readable
 from entresol.kube.wire import Node
-from entresol.model.identifiers import RoleId
+from entresol.model.identifiers import AgentId, PodId, RoleId
+from entresol.model.resources import Resources
+from entresol.model.tasks import Pod
 from entresol.runtime import audit
 from entresol.runtime.audit import Audit, BooksBrokenError, Routine
 from tests.shell.operating import Operator, ready
@@ -121,10 +123,20 @@ async def test_what_cannot_be_read_is_not_missing(auditing: Audit, cluster: Fake
     assert auditing.drift["tasks"] == 0
 
 
-async def test_a_kind_that_cannot_be_listed_is_left_out(
-    auditing: Audit, operator: Operator, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_of_a_kind_that_cannot_be_listed_stays_what_was_found_before(auditing: Audit, operator: Operator) -> None:
     await settled(auditing)
+    lose(held(operator, "nodes"))
+    assert await auditing.once() == audit.DRIFTED
+    reflector = operator.driver.world._by_name["nodes"].reflector
+    reflector.problem = "somebody pulled the plug"
+    assert await auditing.once() == audit.FAILED
+    assert auditing.drift["nodes"] == 1, "nobody has seen that it was mended"
+    reflector.problem = ""
+    await settled(auditing)
+    assert auditing.drift["nodes"] == 0
+
+
+async def test_a_kind_that_could_never_be_listed_has_no_figure(auditing: Audit, operator: Operator) -> None:
     operator.driver.world._by_name["nodes"].reflector.problem = "somebody pulled the plug"
     assert await auditing.once() == audit.FAILED
     assert "nodes" not in auditing.drift
@@ -153,12 +165,25 @@ async def test_broken_books_are_counted_and_if_they_stay_broken_end_the_operator
         await auditing.once()
 
 
+async def test_a_pod_that_is_not_held_is_counted_and_ends_nothing(auditing: Audit, operator: Operator) -> None:
+    """What a pod is like is its author's doing: an end of the process that a tenant could bring about."""
+    await settled(auditing)
+    pod = Pod(id=PodId("x"), name="team/x", demand=Resources.of(pods=1), agent=AgentId("n1"))
+    operator.driver._engine.state.pods[pod.id] = pod
+    for _ in range(2):
+        assert await auditing.once() == audit.DRIFTED
+        assert auditing.drift[audit.BOOKS] == 1
+
+
 async def test_a_repair_that_hangs_does_not_stop_the_audit(
     auditing: Audit, operator: Operator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await settled(auditing)
     monkeypatch.setattr(audit, "REPAIR", 0.01)
-    hang: Callable[[], Awaitable[None]] = asyncio.Event().wait  # type: ignore[assignment]
+
+    async def hang() -> None:
+        await asyncio.Event().wait()
+
     for holder in auditing.holders:
         object.__setattr__(holder, "list_afresh", hang)
     lose(held(operator, "tasks"))
