@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from entresol.engine.effects import DeletePod, PublishTask
 from entresol.engine.events import PodsListed
-from entresol.engine.lives import adopt, avoid, conclude, follow, key_of, let_go, lost, orphan
+from entresol.engine.lives import adopt, avoid, conclude, follow, let_go, lost, orphan, own_key_of
 from entresol.engine.state import Alarm, Entry, State
 from entresol.engine.waiting import FIRST_PAUSE, finish, review
 from entresol.model import tasks
@@ -34,9 +34,8 @@ def observe_task(state: State, task: Task, at: float) -> None:
             state.ring((entry.record.finished or at) + task.ttl, Alarm.EXPIRE, task.id)
         if entry.record.started is not None and task.deadline is not None:
             state.ring(entry.record.started + task.deadline, Alarm.DEADLINE, task.id)
-        for pod in state.strays.pop(task.id, ()):
-            if pod in state.pods:
-                observe_pod(state, state.pods[pod], at)
+        for pod in sorted(state.strays.pop(task.id, ())):
+            observe_pod(state, state.pods[pod], at)
     else:
         _update(state, entry, task, at)
     review(state, entry, at)
@@ -64,9 +63,9 @@ def observe_pod(state: State, pod: Pod, at: float) -> None:
         # Attempts are created on their agent; what claims to be one and has none is somebody's forgery.
         return
     before = state.pods.get(pod.id)
-    if before is not None and before.owner is None and pod.owner is not None:
-        # A plain pod does not become an attempt because somebody writes an owner into it.
-        pod = replace(pod, owner=None, attempt=0, task=before.task)
+    if before is not None and pod.owner is not None and _claim(pod) != _claim(before):
+        # Neither does a plain pod become an attempt, nor an attempt another Task's, because somebody writes an owner.
+        pod = replace(pod, owner=before.owner, claims=before.claims, attempt=before.attempt, task=before.task)
     if before is not None and before.owner is not None and pod.owner is None:
         _released(state, before, at)
     state.pods[pod.id] = pod
@@ -82,18 +81,13 @@ def lose_pod(state: State, pod: PodId, at: float) -> None:
     if last is None:
         return
     task = last.owner or TaskId(pod)
-    if task in state.strays:
-        state.strays[task].discard(pod)
-        if not state.strays[task]:
-            del state.strays[task]
+    _no_stray(state, last)
     entry = state.entries.get(task)
     # A plain pod is its own attempt even while the answer to its binding is still out.
     if entry is not None and entry.live is not None and (entry.live.pod == pod or last.owner is None):
         conclude(state, entry, last, at)
         entry = state.entries.get(task)
-    else:
-        # Not the living attempt's: a pod's name, hence its Task and number, cannot be had twice at a time.
-        state.release(key_of(task, last.attempt))
+    state.release(own_key_of(pod))
     if last.owner is None and entry is not None:
         state.backlog.leave(task)
         state.dismiss(entry)
@@ -196,15 +190,32 @@ def _observe_attempt(state: State, pod: Pod, at: float) -> None:
         # Its Task may be unknown because it cannot be read: ending it is the garbage collector's business.
         orphan(state, pod)
         state.strays.setdefault(pod.owner, set()).add(pod.id)
+    elif entry.task.plain or entry.task.name != pod.claims:
+        # UIDs are no secret. A pod of another namespace, or by another Task's name, takes room and is nothing more.
+        orphan(state, pod)
     elif entry.live is not None and entry.live.number == pod.attempt:
+        state.release(own_key_of(pod.id))
         follow(state, entry, pod, at)
         if entry.gone:
             state.ring(at + ORPHAN_PATIENCE, Alarm.ORPHAN, pod.id)
     elif _accounted(entry, pod):
         _keep_out(state, pod)
     else:
+        state.release(own_key_of(pod.id))
         adopt(state, entry, pod, at)
         state.backlog.leave(entry.task.id)
+
+
+def _claim(pod: Pod) -> tuple[TaskId | None, str]:
+    return pod.owner, pod.claims
+
+
+def _no_stray(state: State, pod: Pod) -> None:
+    """The pod is gone, or nobody's attempt any more: its Task, if it ever comes to be known, has no claim to it."""
+    if pod.owner is not None and pod.owner in state.strays:
+        state.strays[pod.owner].discard(pod.id)
+        if not state.strays[pod.owner]:
+            del state.strays[pod.owner]
 
 
 def _judged(entry: Entry) -> bool:
@@ -230,11 +241,10 @@ def _keep_out(state: State, pod: Pod) -> None:
 def _released(state: State, before: Pod, at: float) -> None:
     """The pod lost its owner reference (`--cascade=orphan`): it is a plain pod from now on."""
     assert before.owner is not None
+    _no_stray(state, before)
     entry = state.entries.get(before.owner)
     if entry is not None and entry.live is not None and entry.live.pod == before.id:
         let_go(state, entry, at)
-    else:
-        state.release(key_of(before.owner, before.attempt))
 
 
 def _missing(state: State, entry: Entry, at: float) -> None:

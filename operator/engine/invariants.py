@@ -9,7 +9,7 @@ from collections import Counter, deque
 from collections.abc import Iterator
 
 from entresol.engine.ledger import Holding
-from entresol.engine.lives import key_of
+from entresol.engine.lives import key_of, own_key_of
 from entresol.engine.offers import key_of as offer_key
 from entresol.engine.recount import Recount
 from entresol.engine.state import Entry, State
@@ -33,7 +33,7 @@ def violations(state: State) -> list[str]:
 def _recount(state: State) -> list[str]:
     recount = Recount(state)
     deque(recount.steps(), maxlen=0)
-    return recount.differences
+    return [*recount.differences, *recount.unheld]
 
 
 def _denominator(state: State) -> Iterator[str]:
@@ -80,7 +80,7 @@ def _census(state: State) -> Iterator[str]:
 
 def _holdings(state: State) -> Iterator[str]:
     lives = {key_of(task, entry.live.number) for task, entry in state.entries.items() if entry.live is not None}
-    strays = {key_of(pod.owner or TaskId(pod.id), pod.attempt) for pod in state.pods.values() if not pod.over}
+    strays = {own_key_of(pod.id) for pod in state.pods.values() if not pod.over}
     offers = {offer_key(offer) for offer in state.offers}
     for key, holding in state.ledger.holdings():
         foreign = holding.charge is None and key.startswith("foreign/")

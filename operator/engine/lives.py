@@ -31,7 +31,7 @@ from entresol.engine.waiting import (
     stop,
 )
 from entresol.model import tasks
-from entresol.model.identifiers import AgentId, TaskId
+from entresol.model.identifiers import AgentId, PodId, TaskId
 from entresol.model.reasons import Reason
 from entresol.model.resources import Resources
 from entresol.model.tasks import Attempt, Charge, Phase, Pod
@@ -43,6 +43,11 @@ DOES_NOT_FIT = "AdmissionAddedTooMuch"
 def key_of(task: TaskId, number: int) -> str:
     """Under which key the books hold an attempt."""
     return f"{task}/{number}"
+
+
+def own_key_of(pod: PodId) -> str:
+    """Under which key the books hold a pod that is nobody's attempt; no word of its author has a part in it."""
+    return key_of(TaskId(pod), 0)
 
 
 def begin(state: State, entry: Entry, agent: AgentId, charge: Charge, work: TaskClass) -> Live:
@@ -177,8 +182,8 @@ def let_go(state: State, entry: Entry, at: float) -> None:
 
 
 def orphan(state: State, pod: Pod) -> None:
-    """A pod whose Task we do not know: it takes room, and is charged as its stamp says."""
-    key = key_of(pod.owner or TaskId(pod.id), pod.attempt)
+    """A pod that is not its Task's attempt, as far as we know: it takes room, and is charged as its stamp says."""
+    key = own_key_of(pod.id)
     if pod.over or pod.agent is None:
         state.release(key)
     else:

@@ -7,10 +7,10 @@ The books are always whole between two events: whatever differs was wrong at tha
 
 from collections.abc import Iterator
 
-from entresol.engine.ledger import NOTHING, Holding
-from entresol.engine.lives import key_of
+from entresol.engine.ledger import NOTHING
+from entresol.engine.lives import key_of, own_key_of
 from entresol.engine.state import State
-from entresol.model.identifiers import AgentId, FrameworkId, RoleId, TaskId, namespace_of
+from entresol.model.identifiers import AgentId, FrameworkId, RoleId, namespace_of
 from entresol.model.resources import Resources
 from entresol.model.tasks import Pod
 
@@ -19,15 +19,17 @@ STEP = 500
 
 
 class Recount:
-    """One recount. Go through `steps` to the end, and then look at `differences`.
+    """One recount. Go through `steps` to the end, and then look at what was found.
 
     Attributes:
-        differences: what is wrong, in sentences.
+        differences: sums that are wrong, in sentences: a defect of ours, whatever the cluster holds.
+        unheld: pods that no holding is for, in sentences; what a pod is like has an author.
     """
 
     def __init__(self, state: State) -> None:
         ledger = state.ledger
         self.differences: list[str] = []
+        self.unheld: list[str] = []
         self._holdings = dict(ledger.holdings())
         # Before the world is whole a pod may be known whose Task is not, and so nobody what to hold for it.
         self._pods = list(state.pods.values()) if state.synced else []
@@ -86,6 +88,8 @@ class Recount:
     def _judge(self, pod: Pod) -> None:
         if pod.agent is None or pod.over:
             return
-        held: Holding | None = self._holdings.get(key_of(pod.owner or TaskId(pod.id), pod.attempt))
+        held = self._holdings.get(own_key_of(pod.id))
+        if held is None and pod.owner is not None:
+            held = self._holdings.get(key_of(pod.owner, pod.attempt))
         if held is None or held.agent != pod.agent or held.charge is None:
-            self.differences.append(f"pod {pod.name} on agent {pod.agent} is not held there")
+            self.unheld.append(f"pod {pod.name} on agent {pod.agent} is not held there")

@@ -19,6 +19,7 @@ from entresol.kube.names import (
     RUNTIME_FIELD,
     attempt_in,
     full_name,
+    pod_name,
 )
 from entresol.kube.requests import effective_requests, host_ports
 from entresol.kube.scheduling import constraints_of, unsupported_fields
@@ -47,13 +48,14 @@ def pod_of(pod: WirePod) -> Pod | Malformed:
         constraints = constraints_of(spec)
     except ValueError as error:
         return Malformed("Pod", name, f"`spec`: {error}")
-    owner = _owner(metadata)
+    owner, claims = owner_of(metadata) or (None, "")
     return Pod(
         id=PodId(metadata.uid),
         name=name,
         demand=demand,
         ports=constraints.ports,
         owner=owner,
+        claims=claims,
         attempt=attempt_in(metadata.name, owner) if owner is not None else 0,
         agent=AgentId(sys.intern(spec.node_name)) if spec.node_name else None,
         # A phase that we do not know may mean running containers, and so keeps its room.
@@ -84,6 +86,21 @@ def foreign_pod_of(pod: WirePod) -> ForeignPod | Malformed:
     )
 
 
+def owner_of(metadata: ObjectMeta) -> tuple[TaskId, str] | None:
+    """The Task whose attempt a pod of this name claims to be, with that Task's `namespace/name`; None for a plain pod.
+
+    Anybody may write an owner reference, even one to a Task elsewhere. The name that follows from the UID and the name in
+    it can be had by one pod of a namespace at a time; whether there is such a Task in that namespace, the engine knows.
+    """
+    for reference in metadata.owner_references:
+        group = reference.api_version.partition("/")[0]
+        named = reference.controller and reference.kind == "Task" and group == GROUP
+        number = attempt_in(metadata.name, reference.uid) if named else 0
+        if number and metadata.name == pod_name(reference.name, reference.uid, number):
+            return TaskId(reference.uid), full_name(metadata.namespace, reference.name)
+    return None
+
+
 def _plain_task(pod: WirePod, name: str, demand: Resources, constraints: Constraints) -> Task:
     """The task that a pod without a Task is by itself."""
     metadata = pod.metadata
@@ -106,16 +123,6 @@ def _plain_task(pod: WirePod, name: str, demand: Resources, constraints: Constra
         deleting=bool(metadata.deletion_timestamp),
         generation=metadata.generation,
     )
-
-
-def _owner(metadata: ObjectMeta) -> TaskId | None:
-    for reference in metadata.owner_references:
-        group = reference.api_version.partition("/")[0]
-        named = reference.controller and reference.kind == "Task" and group == GROUP
-        # Anybody may write an owner reference; only the attempt's own name makes the pod an attempt of that Task.
-        if named and attempt_in(metadata.name, reference.uid):
-            return TaskId(reference.uid)
-    return None
 
 
 def _charge(metadata: ObjectMeta) -> Charge | None:

@@ -160,7 +160,8 @@ class Pod:
 
     Attributes:
         name: `namespace/name`.
-        owner: the Task whose attempt it is; None for a plain pod.
+        owner: the Task whose attempt it claims to be; None for a plain pod.
+        claims: that Task's name, `namespace/name`, as the pod has it; the claim holds for a Task of this name alone.
         attempt: number of that attempt, zero for a plain pod.
         agent: where it is bound, if it is.
         charge: what was stamped on it at launch.
@@ -172,6 +173,7 @@ class Pod:
     demand: Resources
     ports: tuple[HostPort, ...] = ()
     owner: TaskId | None = None
+    claims: str = ""
     attempt: int = 0
     agent: AgentId | None = None
     phase: Phase = Phase.PENDING

@@ -7,8 +7,9 @@ differs is looked at again after a while, and only what still differs counts, an
 what was listed the first time.
 
 What drifted is repaired by listing the kind afresh, which tells the engine of every difference. The engine's own sums are
-added up anew as well (`engine.recount`). They cannot be repaired by telling, so books that are wrong in two audits in a
-row end the process: the next one, or the other replica, builds them from the cluster.
+added up anew as well (`engine.recount`). They cannot be repaired by telling, so sums that are wrong in two audits in a
+row end the process: the next one, or the other replica, builds them from the cluster. A pod without a holding is told
+and counted only: its next life would make the same of it.
 """
 
 import asyncio
@@ -104,6 +105,7 @@ class Audit:
     routine: Routine
     drift: dict[str, int] = field(default_factory=dict)
     """How many objects of each kind drifted, as the last audit found that could list it."""
+    _sums_differed: bool = field(default=False, init=False)
 
     async def run(self) -> None:
         """Audit until cancelled. Raises BooksBrokenError."""
@@ -189,11 +191,13 @@ class Audit:
         recount = Recount(self.state)
         for _ in recount.steps():
             await self.routine.sleep(0)
-        for words in recount.differences[:_NAMED]:
+        found = [*recount.differences, *recount.unheld]
+        for words in found[:_NAMED]:
             _log.critical("the books are wrong: %s", words)
-        if recount.differences and self.drift.get(BOOKS):
+        if recount.differences and self._sums_differed:
             raise BooksBrokenError(f"the books are wrong, and were before: {recount.differences[0]}")
-        return len(recount.differences)
+        self._sums_differed = bool(recount.differences)
+        return len(found)
 
 
 def _differs(holder: Holder, uid: str, first: str, second: str) -> bool:

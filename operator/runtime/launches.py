@@ -10,6 +10,7 @@ import msgspec
 from entresol.engine.effects import BindPod, CreatePod
 from entresol.engine.events import Launched, LaunchRefused, Refusal
 from entresol.kube.answers import Answer, Outcome, status_of
+from entresol.kube.bodies_pod import owner_of
 from entresol.kube.client import KubeClient
 from entresol.kube.deeds import binding_body, pod_body
 from entresol.kube.names import pod_name
@@ -87,7 +88,7 @@ class Launches:
                 desk.crash(AFTER_CREATE)
                 return _pod.decode(outcome.body)
             if _exists(outcome) or may_be_done(outcome):
-                return await self._read_created(namespace, name, deed.task)
+                return await self._read_created(namespace, name, task)
             if is_passing(outcome) or _is(outcome, HTTPStatus.CONFLICT):  # other conflicts are a quota's own races
                 return None
             return refusal_of(outcome, missing=Refusal.TERMINATING)
@@ -139,12 +140,12 @@ class Launches:
                 return Refused(Refusal.UNAVAILABLE, refusal_of(outcome, missing=Refusal.GONE).words)
             await self._desk.pace.sleep(backoff.next())
 
-    async def _read_created(self, namespace: str, name: str, task: TaskId) -> Verdict:
-        """See whose pod has the name. The name tells the attempt, so the owner's UID settles it."""
+    async def _read_created(self, namespace: str, name: str, task: TaskRecord) -> Verdict:
+        """See whose pod has the name: ours is what the engine will take for the attempt."""
         pod = await self._read(namespace, name)
         if not isinstance(pod, PodRecord):
             return None if pod is None else Reading.NOT_DONE  # either way the create is sent again
-        ours = any(owner.uid == task and owner.controller for owner in pod.metadata.owner_references)
+        ours = owner_of(pod.metadata) == (task.metadata.uid, name_of(task))
         if ours and not pod.metadata.deletion_timestamp:
             return pod
         if ours:

@@ -165,6 +165,7 @@ class Story:
             demand=entry.task.demand,
             ports=entry.task.constraints.ports,
             owner=effect.task,
+            claims=entry.task.name,
             attempt=effect.attempt,
             agent=effect.agent,
             charge=effect.charge,

@@ -39,7 +39,9 @@ def test_a_pod_of_a_deleted_task_that_turns_up_late_is_ended() -> None:
     story = Story.begin(NODE, MAIN, TaskObserved(task("t"))).run()
     story.tell(events.TaskGone(TaskId("t")))
     (launch,) = story.asked(CreatePod)
-    pod = Pod(id=PodId("u"), name="a/t-1", demand=amounts(1), owner=TaskId("t"), attempt=1, agent=launch.agent)
+    pod = Pod(
+        id=PodId("u"), name="a/t-1", demand=amounts(1), owner=TaskId("t"), claims="a/t", attempt=1, agent=launch.agent
+    )
     story.tell(events.Launched(TaskId("t"), 1, PodId("u"), amounts(1)))
     story.tell(events.PodObserved(pod))
     story.wait(5.0)
@@ -168,7 +170,9 @@ def test_a_plain_pod_that_is_ended_while_its_binding_is_under_way_frees_its_room
 
 
 def test_a_stray_that_is_over_takes_no_room() -> None:
-    stray = Pod(id=PodId("s"), name="a/s", demand=amounts(1), owner=TaskId("x"), attempt=1, agent=AgentId("n0"))
+    stray = Pod(
+        id=PodId("s"), name="a/s", demand=amounts(1), owner=TaskId("x"), claims="a/x", attempt=1, agent=AgentId("n0")
+    )
     story = Story.begin(NODE, events.PodObserved(stray))
     assert story.held("a") == amounts(1)
     story.tell(events.PodObserved(replace(stray, phase=Phase.SUCCEEDED)))
@@ -178,7 +182,9 @@ def test_a_stray_that_is_over_takes_no_room() -> None:
 
 
 def test_an_orphan_that_lost_its_owner_meanwhile_is_left_alone() -> None:
-    stray = Pod(id=PodId("s"), name="a/s", demand=amounts(1), owner=TaskId("x"), attempt=1, agent=AgentId("n0"))
+    stray = Pod(
+        id=PodId("s"), name="a/s", demand=amounts(1), owner=TaskId("x"), claims="a/x", attempt=1, agent=AgentId("n0")
+    )
     story = Story.begin(NODE, events.PodObserved(stray))
     freed = replace(task("s", "a/default"), plain=True, id=TaskId("s"))
     story.tell(events.PodObserved(replace(stray, owner=None, attempt=0, task=freed)))
@@ -188,7 +194,9 @@ def test_an_orphan_that_lost_its_owner_meanwhile_is_left_alone() -> None:
 
 
 def test_an_orphan_whose_task_turned_up_is_its_attempt() -> None:
-    stray = Pod(id=PodId("s"), name="a/t-1", demand=amounts(1), owner=TaskId("t"), attempt=1, agent=AgentId("n0"))
+    stray = Pod(
+        id=PodId("s"), name="a/t-1", demand=amounts(1), owner=TaskId("t"), claims="a/t", attempt=1, agent=AgentId("n0")
+    )
     story = Story.begin(NODE, MAIN, events.PodObserved(stray))
     story.tell(TaskObserved(task("t", suspended=True)))
     story.tell(events.PodObserved(stray))
@@ -207,7 +215,9 @@ def test_a_pod_let_go_by_a_task_that_lives_on_makes_room_for_another_attempt() -
 
 def test_a_pod_of_a_finished_task_is_ended() -> None:
     done = record(state=tasks.FINISHED, attempt=1)
-    ghost = Pod(id=PodId("g"), name="a/t-2", demand=amounts(1), owner=TaskId("t"), attempt=2, agent=AgentId("n0"))
+    ghost = Pod(
+        id=PodId("g"), name="a/t-2", demand=amounts(1), owner=TaskId("t"), claims="a/t", attempt=2, agent=AgentId("n0")
+    )
     story = Story.begin(NODE, MAIN, TaskObserved(task("t", record=done)), events.PodObserved(ghost))
     assert deletions(story) == [("g", None)]
 

@@ -5,6 +5,8 @@ Last come objects that somebody wrote who may write pods, and had no right to me
 
 from dataclasses import replace
 
+import pytest
+
 from entresol.allocator.allocate import allocate
 from entresol.engine import events
 from entresol.engine.effects import CreatePod
@@ -22,7 +24,7 @@ from entresol.engine.events import (
 from entresol.model import tasks
 from entresol.model.identifiers import AgentId, FrameworkId, PodId, TaskId
 from entresol.model.resources import Resources
-from entresol.model.tasks import Pod
+from entresol.model.tasks import Ending, Phase, Pod
 from tests.engine.story import POLICY, Story, agent, amounts, charge, deletions, framework, plain, role, task
 
 MAIN = FrameworkObserved(framework("a/main"))
@@ -31,6 +33,7 @@ LISTENS = events.Subscribed(FrameworkId("a/main"))
 N1 = AgentObserved(agent("n1"))
 N2 = AgentObserved(agent("n2"))
 T1 = TaskId("t1")
+ON_N1 = AgentId("n1")
 
 
 # --- limits on time, and setbacks -------------------------------------------------------------------------------------
@@ -174,7 +177,7 @@ def test_offers_end_when_their_framework_is_no_longer_external() -> None:
 
 def test_what_claims_to_be_an_attempt_and_has_no_agent_is_ignored() -> None:
     story = Story.begin(N1, FrameworkObserved(framework("a/main", suspended=True)), TaskObserved(task("t1")))
-    forged = Pod(id=PodId("x"), name="a/t1-1", demand=amounts(1), owner=T1, attempt=1)
+    forged = Pod(id=PodId("x"), name="a/t1-1", demand=amounts(1), owner=T1, claims="a/t1", attempt=1)
     story.tell(PodObserved(forged))
     assert story.held("a") == Resources()
     assert story.status("t1").record.attempt == 0
@@ -188,10 +191,92 @@ def test_a_plain_pod_that_is_given_an_owner_stays_plain_and_is_held_once() -> No
     suspended = FrameworkObserved(framework("a/main", suspended=True))
     story = Story.begin(N1, suspended, TaskObserved(task("t1")), PodObserved(plain("p"))).run().carry_out()
     pod = story.pod("p")
-    story.tell(PodObserved(replace(pod, owner=T1, attempt=1, task=None)))
+    story.tell(PodObserved(replace(pod, owner=T1, claims="a/t1", attempt=1, task=None)))
     assert story.held("a") == amounts(1)
     story.tell(PodGone(pod.id))
     assert story.held("a") == Resources()
+
+
+FORGERIES: dict[str, tuple[str, str]] = {
+    "in another namespace": ("b/t1-1", "b/t1"),
+    "in its namespace, by another Task's name": ("a/x-1", "a/x"),
+}
+
+
+@pytest.mark.parametrize(("name", "claims"), FORGERIES.values(), ids=FORGERIES)
+def test_a_pod_that_claims_a_tasks_uid_and_not_its_name_takes_room_and_is_nothing_more(name: str, claims: str) -> None:
+    story = Story.begin(N1, MAIN, TaskObserved(task("t1", cpu=2))).run().carry_out().running("t1")
+    real = story.pod("t1")
+    forged = Pod(id=PodId("evil"), name=name, demand=amounts(1), owner=T1, claims=claims, attempt=1, agent=real.agent)
+    story.tell(PodObserved(forged))
+    own = name.partition("/")[0]
+    assert story.held(own) == (amounts(3, pods=2) if own == "a" else amounts(1))
+    assert story.pod("t1") == real
+    story.tell(PodObserved(replace(forged, phase=Phase.FAILED, ending=Ending(exit_code=1))))
+    story.tell(PodGone(forged.id))
+    assert story.state_of("t1") == tasks.RUNNING
+    assert story.held("a") == amounts(2)
+    assert deletions(story) == []
+
+
+@pytest.mark.parametrize(("name", "claims"), FORGERIES.values(), ids=FORGERIES)
+def test_such_a_pod_is_not_adopted_by_a_task_that_waits_or_comes_later(name: str, claims: str) -> None:
+    forged = Pod(id=PodId("evil"), name=name, demand=amounts(1), owner=T1, claims=claims, attempt=1, agent=ON_N1)
+    story = Story.begin(N1, MAIN, PodObserved(forged), TaskObserved(task("t1")), PodObserved(forged)).run()
+    assert [launch.attempt for launch in story.asked(CreatePod)] == [1]
+    story.carry_out().tell(PodGone(forged.id))
+    assert story.held("a") == amounts(1)
+    assert story.state_of("t1") == tasks.STARTING
+
+
+def test_a_pod_that_claims_to_be_the_attempt_of_a_plain_pod_takes_room_and_is_nothing_more() -> None:
+    forged = Pod(
+        id=PodId("x"), name="a/p-1", demand=amounts(1), owner=TaskId("p"), claims="a/p", attempt=1, agent=ON_N1
+    )
+    story = Story.begin(N1, PodObserved(plain("p", cpu=2)), PodObserved(forged)).run().carry_out()
+    assert story.held("a") == amounts(3, pods=2)
+    assert story.pod("p").name == "a/p"
+
+
+def test_pods_that_claim_the_same_task_that_nobody_knows_are_each_held() -> None:
+    """Both names and owner references may be copied from one namespace into another."""
+    story = Story.begin(N1, N2)
+    for namespace, on in (("b", "n1"), ("c", "n2")):
+        forged = Pod(
+            id=PodId(namespace),
+            name=f"{namespace}/x-1",
+            demand=amounts(2),
+            owner=TaskId("made-up"),
+            claims=f"{namespace}/x",
+            attempt=1,
+            agent=AgentId(on),
+        )
+        story.tell(PodObserved(forged))
+    usage = story.engine.state.ledger.usage
+    assert [usage(AgentId(name)).ours for name in ("n1", "n2")] == [amounts(2), amounts(2)]
+    story.tell(PodGone(PodId("b")))
+    assert [usage(AgentId(name)).ours for name in ("n1", "n2")] == [Resources(), amounts(2)]
+
+
+def test_an_attempt_that_is_given_to_another_task_stays_what_it_was() -> None:
+    story = Story.begin(N1, MAIN, TaskObserved(task("t1"))).run().carry_out().running("t1")
+    pod = story.pod("t1")
+    story.tell(PodObserved(replace(pod, owner=TaskId("made-up"), claims="a/other", phase=Phase.RUNNING)))
+    assert story.pod("t1") == pod
+    assert story.held("a") == amounts(1)
+    story.tell(PodGone(pod.id))
+    assert story.held("a") == Resources()
+    assert story.status("t1").record.last is not None
+
+
+def test_a_pod_of_an_unknown_task_that_is_let_go_is_no_stray_when_that_task_turns_up() -> None:
+    stray = Pod(id=PodId("s"), name="a/t1-1", demand=amounts(1), owner=T1, claims="a/t1", attempt=1, agent=ON_N1)
+    freed = replace(task("s", "a/default"), plain=True)
+    story = Story.begin(N1, MAIN, PodObserved(stray), PodObserved(replace(stray, id=PodId("other"))))
+    story.tell(PodObserved(replace(stray, owner=None, claims="", attempt=0, task=freed)))
+    story.tell(TaskObserved(task("t1")))
+    assert story.pod("t1").id == "other"
+    assert story.held("a") == amounts(2, pods=2)
 
 
 def test_a_stamp_that_names_a_role_without_access_is_charged_to_the_namespaces_own() -> None:

@@ -23,6 +23,7 @@ def attempt(name: str, on: str = "n1", pod: str = "x", number: int = 1) -> Pod:
         name=f"a/{name}-{number}",
         demand=amounts(1),
         owner=TaskId(name),
+        claims=f"a/{name}",
         attempt=number,
         agent=AgentId(on),
         charge=charge("a", "a/main"),

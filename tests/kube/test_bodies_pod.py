@@ -79,6 +79,7 @@ def test_a_tasks_pod_is_an_attempt() -> None:
         name=f"ns/{name}",
         demand=Resources.of(pods=1),
         owner=TaskId(TASK_UID),
+        claims="ns/t",
         attempt=2,
         agent=AgentId("n1"),
         phase=Phase.RUNNING,
@@ -91,6 +92,7 @@ def test_a_tasks_pod_is_an_attempt() -> None:
 OWNERS: dict[str, tuple[Json, TaskId | None]] = {
     "a Task that controls it": (OWNER, TaskId(TASK_UID)),
     "a Task of a later version": ({**OWNER, "apiVersion": "entresol.dev/v1"}, TaskId(TASK_UID)),
+    "a Task by another name than its own": ({**OWNER, "name": "other"}, None),
     "a Task that does not control it": ({**OWNER, "controller": False}, None),
     "somebody else's Task": ({**OWNER, "apiVersion": "tekton.dev/v1"}, None),
     "a Job": ({**OWNER, "apiVersion": "batch/v1", "kind": "Job"}, None),

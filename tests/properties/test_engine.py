@@ -24,10 +24,10 @@ from entresol.engine.machine import Engine
 from entresol.model import tasks
 from entresol.model.agents import Agent
 from entresol.model.identifiers import AgentId, PodId, RoleId, TaskId
-from entresol.model.resources import Resources
+from entresol.model.resources import Resources, total
 from entresol.model.tasks import Ending, Phase, Pod, Record, Task
 from entresol.model.tenants import Role
-from tests.engine.story import POLICY, agent, framework, plain, role, task
+from tests.engine.story import POLICY, agent, amounts, framework, plain, role, task
 
 AGENTS = ("n0", "n1", "n2")
 FRAMEWORKS = ("a/main", "a/side", "b/main")
@@ -123,6 +123,26 @@ class EngineMachine(RuleBasedStateMachine):
         pod = plain(f"p{self.names}", namespace, cpu)
         self.cluster.pods[pod.name] = pod
         self.news.append(events.PodObserved(pod))
+
+    @precondition(lambda self: self.cluster.tasks)
+    @rule(data=st.data(), elsewhere=st.booleans(), attempt=st.integers(1, 3), on=st.sampled_from(AGENTS))
+    def a_pod_is_forged(self, data: st.DataObject, elsewhere: bool, attempt: int, on: str) -> None:
+        """It carries a Task's UID, in a namespace or by a name that is not that Task's."""
+        victim = self.cluster.tasks[data.draw(st.sampled_from(sorted(self.cluster.tasks)))]
+        self.cluster.uids += 1
+        where, _, name = victim.name.partition("/")
+        claims = f"elsewhere/{name}" if elsewhere else f"{where}/x{self.cluster.uids}"
+        forged = Pod(
+            id=PodId(f"u{self.cluster.uids}"),
+            name=f"{claims}-{attempt}",
+            demand=amounts(1),
+            owner=victim.id,
+            claims=claims,
+            attempt=attempt,
+            agent=AgentId(on),
+        )
+        if forged.name not in self.cluster.pods:
+            self.show(forged)
 
     @precondition(lambda self: self.cluster.tasks)
     @rule(data=st.data())
@@ -305,9 +325,9 @@ class EngineMachine(RuleBasedStateMachine):
 
     def store(self, deed: CreatePod) -> Pod | None:
         known = self.cluster.tasks.get(deed.task)
-        name = f"{deed.task}-{deed.attempt}"
         if known is None:
             return None
+        name = f"{known.name}-{deed.attempt}"
         there = self.cluster.pods.get(name)
         if there is not None:
             return None if there.deleting else there
@@ -317,6 +337,7 @@ class EngineMachine(RuleBasedStateMachine):
             name=name,
             demand=known.demand,
             owner=deed.task,
+            claims=known.name,
             attempt=deed.attempt,
             agent=deed.agent,
             charge=deed.charge,
@@ -335,7 +356,12 @@ class EngineMachine(RuleBasedStateMachine):
     def show(self, pod: Pod) -> None:
         before = self.cluster.pods.get(pod.name)
         self.cluster.pods[pod.name] = pod
-        if pod.owner and pod.phase is Phase.SUCCEEDED and (before is None or before.phase is not Phase.SUCCEEDED):
+        if (
+            self.is_real(pod)
+            and pod.phase is Phase.SUCCEEDED
+            and (before is None or before.phase is not Phase.SUCCEEDED)
+        ):
+            assert pod.owner is not None
             self.succeeded[pod.owner] = self.succeeded.get(pod.owner, 0) + 1
         self.news.append(events.PodObserved(pod))
 
@@ -358,6 +384,10 @@ class EngineMachine(RuleBasedStateMachine):
         if status.record.state in tasks.TERMINAL:
             assert self.over.setdefault(name, status.record.state) == status.record.state
 
+    def is_real(self, pod: Pod) -> bool:
+        """Whether it is an attempt that an operator made: the stamp tells, here."""
+        return pod.owner is not None and pod.charge is not None
+
     def ours(self, name: str) -> Resources:
         return self.engine.state.ledger.usage(AgentId(name)).ours
 
@@ -365,8 +395,22 @@ class EngineMachine(RuleBasedStateMachine):
 
     @invariant()
     def one_live_pod_of_a_task(self) -> None:
-        owners = [pod.owner for pod in self.cluster.pods.values() if pod.owner and not pod.over]
+        owners = [pod.owner for pod in self.cluster.pods.values() if self.is_real(pod) and not pod.over]
         assert len(owners) == len(set(owners)), "a Task has two live pods"
+
+    @invariant()
+    def no_task_takes_a_forged_pod_for_its_own(self) -> None:
+        for name, entry in self.engine.state.entries.items():
+            pod = self.engine.state.pods.get(entry.live.pod) if entry.live is not None and entry.live.pod else None
+            assert pod is None or pod.owner is None or self.is_real(pod), f"{name} lives in somebody's forgery"
+
+    @invariant()
+    def what_is_bound_is_held(self) -> None:
+        """Whoever wrote it: room that a pod takes is room that nobody is given."""
+        known = [pod for pod in self.engine.state.pods.values() if pod.agent is not None and not pod.over]
+        for name in AGENTS:
+            there = [pod.demand for pod in known if pod.agent == name]
+            assert self.ours(name).covers(total(there)), f"there is more on {name} than is held"
 
     @invariant()
     def a_finished_task_stays_finished(self) -> None:
@@ -378,7 +422,8 @@ class EngineMachine(RuleBasedStateMachine):
     def at_most_one_success(self) -> None:
         # A pod that succeeded and was deleted before anybody saw it is run again: execution is at least once.
         for name, count in self.succeeded.items():
-            pods = [one for one in self.cluster.pods.values() if one.owner == name and one.phase is Phase.SUCCEEDED]
+            every = [pod for pod in self.cluster.pods.values() if pod.owner == name and self.is_real(pod)]
+            pods = [one for one in every if one.phase is Phase.SUCCEEDED]
             assert len(pods) <= 1, f"{name} succeeded {count} times"
 
     def teardown(self) -> None:

@@ -88,6 +88,11 @@ async def test_a_doubtful_create_is_not_given_up(bench: Bench) -> None:
     assert len(bench.pauses) == 3 * CALM_TRIES + 1
 
 
+def owned(uid: str, *, name: str = "one", controller: bool = True) -> list[dict[str, object]]:
+    """The owner references of an attempt's pod."""
+    return [{"apiVersion": objects.API_VERSION, "kind": "Task", "name": name, "uid": uid, "controller": controller}]
+
+
 async def test_a_create_is_read_back_before_it_is_repeated(bench: Bench) -> None:
     task = await bench.make_task()
     bench.cluster.trouble("create", LOST_AFTER)
@@ -99,8 +104,7 @@ async def test_a_create_that_was_done_by_a_server_that_failed_is_recognised(benc
     """A 500 may hide a write that reached the store; it is read back although the server answered."""
     task = await bench.make_task()
     bench.cluster.trouble("create", Refuse(500, "InternalError", "etcdserver: request timed out"))
-    owned = [{"kind": "Task", "uid": task, "controller": True}]
-    await bench.cluster.make(objects.pod(pod_name("one", task, 1), "team", ownerReferences=owned))
+    await bench.cluster.make(objects.pod(pod_name("one", task, 1), "team", ownerReferences=owned(task)))
     (outcome,) = await bench.end(create(task))
     assert isinstance(outcome, Launched)
     assert [deed for deed, _ in bench.cluster.deeds] == ["create", "get"]
@@ -134,9 +138,10 @@ async def test_the_pod_of_an_earlier_process_is_recognised(bench: Bench) -> None
 
 NAMESAKES: dict[str, tuple[Callable[[str], list[dict[str, object]]], bool]] = {
     "of somebody else": (lambda _: [], False),
-    "of another Task": (lambda _: [{"kind": "Task", "uid": "other", "controller": True}], False),
-    "that our Task owns without controlling": (lambda uid: [{"kind": "Task", "uid": uid}], False),
-    "of our own that is being deleted": (lambda uid: [{"kind": "Task", "uid": uid, "controller": True}], True),
+    "of another Task": (lambda _: owned("other"), False),
+    "of our Task by another name": (lambda uid: owned(uid, name="two"), False),
+    "that our Task owns without controlling": (lambda uid: owned(uid, controller=False), False),
+    "of our own that is being deleted": (owned, True),
 }
 
 
@@ -190,9 +195,8 @@ async def test_a_second_attempt_that_cannot_be_recorded_is_not_made(
 async def test_what_admission_adds_is_reported(bench: Bench) -> None:
     task = await bench.make_task()
     name = pod_name("one", task, 1)
-    owner = {"kind": "Task", "uid": task, "controller": True}
     spec = objects.pod_spec(objects.requests_of("3"))
-    await bench.cluster.make(objects.pod(name, "team", spec=spec, ownerReferences=[owner]))
+    await bench.cluster.make(objects.pod(name, "team", spec=spec, ownerReferences=owned(task)))
     (outcome,) = await bench.end(create(task))
     assert isinstance(outcome, Launched)
     assert outcome.demand == Resources.of(cpu=3000, pods=1)
