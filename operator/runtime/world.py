@@ -126,10 +126,19 @@ class Feed(Generic[T]):
         """Why what is held may differ from what is there just now, in words; empty while it must not."""
         return self.reflector.problem or ("" if self.listed.is_set() else "it is being listed")
 
-    def tell_again(self) -> None:
-        """Say of every object once more what it means, because something else decides on that too."""
-        for record in list(self.records):
-            self.upsert(record)
+    async def tell_again(self, outdated: Callable[[], bool]) -> None:
+        """Say of every object once more what it means, because something else decides on that too.
+
+        In portions between which the loop goes on; ends early once it is `outdated`.
+        """
+        for number, key in enumerate([self.kind.key(record) for record in self.records], start=1):
+            record = self.records.get(key)
+            if record is not None:
+                self.upsert(record)
+            if number % PORTION == 0:
+                await asyncio.sleep(0)
+                if outdated():
+                    return
 
     def stream(self) -> Stream:
         """How the following goes."""
@@ -164,10 +173,10 @@ class World:
         self._early = [Feed(kind, client, pace, dispatch) for kind in early_kinds(priorities, scope)]
         self._pods = [Feed(kind, client, pace, dispatch) for kind in pod_kinds(scope, self._elsewhere)]
         self._by_name: dict[str, Feed[Any]] = {feed.kind.name: feed for feed in (*self._early, *self._pods)}
-        self._retelling: asyncio.Handle | None = None
+        self._stirred = asyncio.Event()
         self.whole = asyncio.Event()
         """Set when everything has been listed once."""
-        priorities.changed = self._priorities_changed
+        priorities.changed = self._stirred.set
         self._pods[0].on_list = self._pods_listed
 
     @property
@@ -220,6 +229,7 @@ class World:
         stands_by = not self._leadership.won.is_set()
         every = (*self._early, *self._pods)
         async with asyncio.TaskGroup() as group:
+            group.create_task(self._retell(), name="retell tasks")
             if not stands_by:
                 for feed in every:
                     await feed.tell()
@@ -244,11 +254,9 @@ class World:
         present = frozenset(PodId(uid) for uid in reflector.records)
         self._dispatch(PodsListed(reflector.list_began, present))
 
-    def _priorities_changed(self) -> None:
-        """Read tasks again, once for all classes that changed in one go."""
-        if self._retelling is None:
-            self._retelling = asyncio.get_running_loop().call_soon(self._retell)
-
-    def _retell(self) -> None:
-        self._retelling = None
-        self._by_name["tasks"].tell_again()
+    async def _retell(self) -> NoReturn:
+        """Read tasks again when priority classes changed: once for all that did in one go, from the start for others."""
+        while True:
+            await self._stirred.wait()
+            self._stirred.clear()
+            await self._by_name["tasks"].tell_again(self._stirred.is_set)

@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+import pytest
+
 from entresol.kube.resources import (
     EVENTS,
     FOREIGN_PODS,
@@ -12,6 +14,7 @@ from entresol.kube.resources import (
     PRIORITY_CLASSES,
     TASKS,
 )
+from entresol.runtime import world
 from tests.shell.operating import ready, running
 from tests.support import objects
 from tests.support.fake_cluster import FakeCluster
@@ -149,3 +152,29 @@ async def test_the_value_of_a_priority_class_reaches_tasks_that_name_it(cluster:
         await until(lambda: len(cluster.objects(PODS)) == 2)
         names = [pod["metadata"]["name"] for pod in cluster.objects(PODS)]
         assert [name.split("-")[0] for name in names] == ["busy", "second"]
+
+
+async def test_tasks_are_read_again_in_portions_and_what_is_outdated_or_gone_meanwhile_is_left(
+    cluster: FakeCluster, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(world, "PORTION", 1)
+    await cluster.make(objects.framework("batch", "team", suspended=True))
+    for name in ("one", "two", "three"):
+        await cluster.make(objects.task(name, "team", framework="batch"))
+    async with ready(cluster, tmp_path) as operator:
+        feed = operator.driver.world._by_name["tasks"]
+        await until(lambda: len(list(feed.records)) == 3)
+        first, second, third = feed.records
+        looks: list[bool] = []
+
+        def outdated() -> bool:
+            feed.records.drop(third)
+            looks.append(len(looks) > 3)
+            return looks[-1]
+
+        await feed.tell_again(outdated)
+        assert looks == [False] * 3, "between any two portions, and after the last"
+        assert list(feed.records) == [first, second], "what is gone does not come back"
+        looks.extend([False, False])
+        await feed.tell_again(outdated)
+        assert looks[5:] == [True], "it is not gone on with"
