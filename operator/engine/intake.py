@@ -10,18 +10,15 @@ from dataclasses import replace
 
 from entresol.engine.effects import DeletePod, PublishTask
 from entresol.engine.events import PodsListed
-from entresol.engine.lives import adopt, avoid, conclude, follow, let_go, lost, orphan, own_key_of
+from entresol.engine.lives import adopt, conclude, follow, let_go, orphan, own_key_of
 from entresol.engine.state import Alarm, Entry, State
-from entresol.engine.waiting import FIRST_PAUSE, finish, review
+from entresol.engine.waiting import finish, review
 from entresol.model import tasks
 from entresol.model.identifiers import PodId, TaskId
-from entresol.model.tasks import Pod, Record, Task
+from entresol.model.tasks import Pod, Task
 
 ORPHAN_PATIENCE = 5.0
 """Seconds that the garbage collector gets to delete a pod whose Task is gone, or to release it, before we do."""
-
-REMEMBERED = (tasks.STAGING, tasks.STARTING, tasks.RUNNING, tasks.UNREACHABLE)
-"""Recorded states that say a pod was at work; only compared with, never complete."""
 
 
 def observe_task(state: State, task: Task, at: float) -> None:
@@ -102,27 +99,6 @@ def pods_listed(state: State, listed: PodsListed, at: float) -> None:
             continue
         if live.acked < listed.began and live.pod not in listed.present:
             conclude(state, entry, Pod(id=live.pod, name=live.name, demand=live.held, attempt=live.number), at)
-
-
-def resume(state: State, at: float) -> None:
-    """The world is whole: settle what was recorded against what is there, and let everything wait where it belongs."""
-    for entry in list(state.entries.values()):
-        if entry.task.plain and entry.live is not None:
-            continue  # a plain pod at work is what it was seen to be; on a full cluster these are nearly all
-        if entry.live is None and not entry.over and entry.record.state in REMEMBERED and not _judged(entry):
-            _missing(state, entry, at)
-        last = entry.record.last
-        if last is not None and last.state == tasks.DROPPED and last.agent is not None and entry.live is None:
-            avoid(state, entry, last.agent, at + 10 * FIRST_PAUSE)
-        # Entries that were born before the world was whole have waited since now, as far as anyone can tell.
-        entry.since = at
-        review(state, entry, at)
-        # What was learnt while listing is not yet said: a pod may have ended while nobody looked. That a task waits is
-        # no news before it has waited for a while.
-        if entry.live is not None or entry.record not in (entry.task.record, Record(state=tasks.PENDING)):
-            state.do(PublishTask(entry.task.id))
-    for pod in [pod for pod in state.pods.values() if pod.owner is not None]:
-        observe_pod(state, pod, at)
 
 
 def ring_orphan(state: State, pod: PodId, at: float) -> None:
@@ -218,12 +194,6 @@ def _no_stray(state: State, pod: Pod) -> None:
             del state.strays[pod.owner]
 
 
-def _judged(entry: Entry) -> bool:
-    """Whether the newest attempt's end is already accounted for: the pod was found over while listing."""
-    last = entry.record.last
-    return last is not None and last.number >= entry.record.attempt
-
-
 def _accounted(entry: Entry, pod: Pod) -> bool:
     """Whether this pod's attempt was already judged, or superseded."""
     last = entry.record.last
@@ -245,16 +215,3 @@ def _released(state: State, before: Pod, at: float) -> None:
     entry = state.entries.get(before.owner)
     if entry is not None and entry.live is not None and entry.live.pod == before.id:
         let_go(state, entry, at)
-
-
-def _missing(state: State, entry: Entry, at: float) -> None:
-    """The record says an attempt was under way, but there is no pod of it.
-
-    Recorded as staging, its create may never have been sent, or may even still arrive: the number is used again, so
-    that a late create and ours cannot both succeed. Once a pod had been seen, that attempt is lost.
-    """
-    number = entry.record.attempt
-    if entry.record.state == tasks.STAGING or number == 0:
-        entry.unused = number > 0
-        return
-    lost(state, entry, at)

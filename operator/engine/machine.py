@@ -15,6 +15,7 @@ from entresol.engine import commit, cycle, events, intake, offers, report, world
 from entresol.engine.books import Books
 from entresol.engine.effects import Effect
 from entresol.engine.events import Event
+from entresol.engine.recovery import Recovery
 from entresol.engine.state import State
 from entresol.engine.status import FrameworkStatus, RoleStatus, Summary, TaskStatus
 from entresol.engine.timers import ring
@@ -57,22 +58,23 @@ class Engine:
         self._launched: dict[FrameworkId, Unit] = {}
         self._books: tuple[tuple[int, float], Books] | None = None
         self._handled = 0
+        self._recovery: Recovery | None = None
 
     @property
     def recovering(self) -> bool:
         """Whether the world is not yet whole."""
-        return not self.state.synced
+        return not self.state.whole
 
     @property
     def wants_cycle(self) -> bool:
         """Whether anything changed since the last complete cycle began that could bring another answer."""
-        return self.state.synced and self.state.changes > self._answered
+        return self.state.whole and self.state.changes > self._answered
 
     @property
     def next_wakeup(self) -> float | None:
         """When a `Ticked` is due at the latest; None when nothing waits for time to pass."""
         if self.recovering:
-            return None
+            return self._recovery.since if self._recovery is not None else None
         due = [when for when in (self.state.next_timer(), self.state.cluster.next_expiry()) if when is not None]
         return min(due, default=None)
 
@@ -163,6 +165,8 @@ class Engine:
                 self.state.changed()
 
     def _ticked(self, at: float) -> None:
+        if self._recovery is not None:
+            self._recover(self._recovery, at)
         if self.recovering:
             # Timers wait too: half a world would take a pod that was not listed yet for one that is not there.
             return
@@ -176,6 +180,15 @@ class Engine:
             self._settle(at)
         for role in self.state.fairness.grown(at):
             self.state.touch_role(role)
+
+    def _recover(self, recovery: Recovery, at: float) -> None:
+        """Settle a portion of what was listed, and begin when nothing is left."""
+        if recovery.step(self.state, at):
+            self._recovery = None
+            self.state.whole = True
+            self.state.changed()
+            self.state.fairness.resume(at, recovery.led_until)
+            self._settle(at)
 
     def _settle(self, at: float) -> None:
         """Bring the fairness ledger up to date. What is worked out for it serves the statuses that follow as well."""
@@ -193,10 +206,8 @@ class Engine:
             case events.Synced(led_until=led_until):
                 if not state.synced:
                     state.synced = True
-                    intake.resume(state, at)
-                    state.changed()
-                    state.fairness.resume(at, led_until)
-                    self._settle(at)
+                    self._recovery = Recovery(state, at, led_until)
+                    self._recover(self._recovery, at)
             case events.PodsListed():
                 intake.pods_listed(state, event, at)
             case events.TaskObserved(task=task):

@@ -39,7 +39,7 @@ class Recount:
         agents = {holding.agent for holding in self._holdings.values()}
         self._agents = {agent: (usage.ours, usage.foreign) for agent in agents for usage in (ledger.usage(agent),)}
         self._fairness = [
-            (role, holding, ledger.of_role(role)) for role, holding in state.fairness.holdings() if state.synced
+            (role, holding, ledger.of_role(role)) for role, holding in state.fairness.holdings() if state.whole
         ]
 
     def steps(self) -> Iterator[None]:

@@ -180,7 +180,8 @@ class State:
     """Everything the engine knows.
 
     Attributes:
-        synced: whether the whole cluster has been listed; nothing is granted and nothing published before.
+        synced: whether the whole cluster has been listed.
+        whole: whether what was listed is also settled; nothing is granted and nothing published before.
         pods: our pods as last observed.
         by_agent: the tasks with a live attempt on each agent.
         census: how many tasks of each framework are in each state.
@@ -198,6 +199,7 @@ class State:
         self.policy = policy
         self.offer_timeout = offer_timeout
         self.synced = False
+        self.whole = False
         self.ledger = Ledger()
         self.cluster = Cluster(self.ledger, unready_grace)
         self.tenants = Tenants(implicit_roles=policy.implicit_roles, served=policy.served)
@@ -238,6 +240,8 @@ class State:
         if not self.synced:
             # Deeds and news of half a world are void; whose figures to write is still true when it is whole.
             self._effects.clear()
+            return ()
+        if not self.whole:
             return ()
         if not figures or not (self._touched_frameworks or self._touched_roles):
             effects = tuple(self._effects)
@@ -293,7 +297,7 @@ class State:
 
     def enter_moves(self, at: float) -> None:
         """Tell the fairness ledger what changed until now; half a world is not worth telling."""
-        if self.synced and (self._demands or self._moved):
+        if self.whole and (self._demands or self._moved):
             moved = {role: self.ledger.of_role(role) for role in self._moved}
             self.fairness.stir(at, moved, demands=self._demands)
         self._demands = False

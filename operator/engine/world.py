@@ -115,7 +115,7 @@ def _tenant(
     match event:
         case events.RoleObserved(role=role, saved=saved):
             changed = tenants.observe_role(role)
-            if not state.synced:
+            if not state.whole:
                 state.fairness.found(role.id, saved)
             state.touch_role(role.id)
         case events.RoleGone(id=role_id):

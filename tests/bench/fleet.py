@@ -58,6 +58,8 @@ def observed(snapshot: ClusterSnapshot, policy: Policy) -> Engine:
     for event in _events(snapshot):
         engine.handle(event, 0.0)
     engine.handle(events.Synced(), 0.0)
+    while engine.recovering:
+        engine.handle(events.Ticked(), 0.0)
     return engine
 
 

@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
-from entresol.engine import events
-from entresol.engine.effects import CreatePod, DeletePod, DeleteTask
+import pytest
+
+from entresol.engine import events, recovery
+from entresol.engine.effects import CreatePod, DeletePod, DeleteTask, PublishTask
 from entresol.engine.events import AgentObserved, FrameworkObserved, PodGone, PodObserved, Synced, TaskObserved, Ticked
 from entresol.model import tasks
 from entresol.model.identifiers import AgentId, PodId, TaskId
@@ -39,6 +41,36 @@ def test_a_finished_task_whose_time_ran_out_meanwhile_is_deleted_once_the_world_
     story.tell(Synced(), after=1.0)
     story.wait(0.0)
     assert story.asked(DeleteTask) == [DeleteTask(TaskId("t1"))]
+
+
+def test_what_was_listed_is_settled_a_portion_with_each_tick_and_nothing_is_granted_or_said_before_the_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(recovery, "PORTION", 2)
+    lost = task("t5", record=record(state=tasks.RUNNING, attempt=1))
+    waiting = [task(f"t{number}") for number in range(5)]
+    ran = task("t6", record=record(state=tasks.RUNNING, attempt=1))
+    told = [TaskObserved(one) for one in (*waiting, lost, ran)]
+    story = Story.begin(AgentObserved(agent("n1", 16)), MAIN, *told, PodObserved(attempt("t6")))
+    seen = attempt("t5", pod="y")  # in time: it is not taken for lost
+    for event in (
+        events.TaskGone(TaskId("t1")),
+        events.TaskGone(TaskId("t4")),
+        PodObserved(seen),
+        PodObserved(replace(attempt("t6"), phase=Phase.SUCCEEDED)),
+        PodGone(PodId("x")),
+    ):
+        assert (story.engine.recovering, story.engine.wants_cycle) == (True, False)
+        assert story.engine.next_wakeup == 100.0
+        assert story.tell(event) == ()
+    steps = 0
+    while story.engine.recovering:
+        story.tell(Ticked(), after=0.1)
+        steps += 1
+    assert steps == 3, "seven tasks and a pod, two of them at once"
+    assert PublishTask(TaskId("t6")) in story.effects
+    assert story.run().asked(CreatePod) != []
+    assert sorted(launch.task for launch in story.asked(CreatePod)) == ["t0", "t2", "t3"]
 
 
 def test_a_success_while_nobody_looked_comes_before_a_deadline_that_passed_meanwhile() -> None:

@@ -11,12 +11,13 @@ at most one that succeeded, a finished Task never changes, no agent is given mor
 from collections import deque
 from dataclasses import dataclass, replace
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from entresol.allocator.allocate import allocate
-from entresol.engine import events
+from entresol.engine import events, recovery
 from entresol.engine.effects import BindPod, CreatePod, DeletePod, DeleteTask, Effect, PublishTask
 from entresol.engine.events import Event, Refusal
 from entresol.engine.invariants import violations
@@ -50,6 +51,11 @@ class Cluster:
 
 class EngineMachine(RuleBasedStateMachine):
     """Random interleavings of everything that can happen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.patch = pytest.MonkeyPatch()
+        self.patch.setattr(recovery, "PORTION", 2)
 
     @initialize(cpu=st.integers(2, 4))
     def begin(self, cpu: int) -> None:
@@ -232,6 +238,7 @@ class EngineMachine(RuleBasedStateMachine):
         self.at += seconds
         self.tell(events.Ticked())
 
+    @precondition(lambda self: not self.engine.recovering)
     @rule()
     def a_cycle_begins(self) -> None:
         self.plans = deque(events.Planned(plan) for plan in allocate(self.engine.snapshot(), self.engine.state.policy))
@@ -428,8 +435,12 @@ class EngineMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """Left alone, everything comes to rest, and what is published is what is true."""
+        self.patch.undo()
         if hasattr(self, "engine"):
             self.tell(events.Ticked())
+            while self.engine.recovering:
+                assert self.engine.next_wakeup is not None
+                self.tell(events.Ticked())
             self.settle()
             assert not self.engine.wants_cycle
             assert not self.news
