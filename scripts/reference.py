@@ -87,7 +87,12 @@ def _kind(spec: Json) -> Iterator[str]:
     yield from (f"## {names['kind']}", "", schema["description"], "")
     yield from (f"It {scope}; `kubectl get {names['plural']}`, for short {short}.", "")
     for part in ("spec", "status"):
-        yield from (f"### {part.capitalize()} of a {names['kind']}", "", "| field | type | what it is |", "|---|---|---|")
+        yield from (
+            f"### {part.capitalize()} of a {names['kind']}",
+            "",
+            "| field | type | what it is |",
+            "|---|---|---|",
+        )
         for path, field, required in _fields(schema["properties"][part], ""):
             yield f"| `{path}` | {_type(field)}{'; required' if required else ''} | {_said(field)} |"
         yield ""

@@ -1,7 +1,8 @@
 """The fairness ledger in the roles' statuses against an integral of the test's own, over two kills of the operator."""
 
+import logging
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 import pytest
@@ -22,6 +23,7 @@ MOST = 0.02
 """The error that the ledger may have, as a part of what was due or held, whichever is more."""
 
 Ledger = dict[str, str]
+_log = logging.getLogger(__name__)
 
 
 @pytest.fixture
@@ -114,9 +116,7 @@ class Reign:
         return {role: ledger(self._lab, role) for role in self._spans}
 
 
-def test_the_ledger_is_right_over_two_kills(
-    lab: Lab, operator: OperatorProcess, meter: Meter, record_property: Callable[[str, object], None]
-) -> None:
+def test_the_ledger_is_right_over_two_kills(lab: Lab, operator: OperatorProcess, meter: Meter) -> None:
     """From a decision to a pod that the test can see only the ledger counts: so few Tasks come and go, one by one."""
     operator.start(wait=True, seconds=60.0, lease=LEASE, **TERMS)
     early, late = lab.tenant("early", weight=1), lab.tenant("late", weight=2)
@@ -137,7 +137,7 @@ def test_the_ledger_is_right_over_two_kills(
     teams = {early: Team(1, demand), late: Team(2, demand)}
     for role in teams:
         said, true = sums(ledger(lab, role)), meter.sums(teams, WHOLE, reign.spans(role))[role]
-        record_property(role, f"ledger {said}, seen {true}")
+        _log.info("%s: ledger %s, seen %s", role, said, true)
         assert true.entitled > 3.0
         for name in ("entitled", "held", "deficit"):
             error = abs(getattr(said, name) - getattr(true, name)) / max(true.entitled, true.held)
