@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isnan
 from typing import Any
 
 import urllib3
@@ -36,7 +37,7 @@ class Series:
     @property
     def is_number(self) -> bool:
         """Whether any point is a number: a quantile of nothing is none."""
-        return any(value == value for _, value in self.points)  # noqa: PLR0124 - how NaN is known
+        return not all(isnan(value) for _, value in self.points)
 
     def named(self, legend: str) -> str:
         """Its name by Grafana's legend."""
