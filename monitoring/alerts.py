@@ -179,7 +179,7 @@ _HEAD = "# Written by `python -m monitoring alerts`; a test compares.\n"
 class _Plain(yaml.SafeDumper):
     """Keeps the order, and writes what has several lines as such."""
 
-    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002 - its signature is the library's
+    def ignore_aliases(self, _data: object) -> bool:
         return True
 
 
